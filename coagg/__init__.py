@@ -1,0 +1,1 @@
+"""The house above and below etl and analysis: command line, settings, database, private server."""

@@ -1,0 +1,340 @@
+"""The private PostgreSQL server: a socket in the data folder, no port, no root, no system cluster.
+
+`start` is safe to call at any time by any number of processes: it makes the cluster if there is
+none, mends what a `kill -9` left, and returns when the server itself answers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import hashlib
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from coagg.errors import CoaggError
+from coagg.settings import MAIN_DATABASE, Settings
+
+ROLE = "coagg"
+PORT = 5432  # part of the socket's name only: the server listens on no address
+SOCKET_PATH_LIMIT = 107  # sun_path of Linux
+START_SECONDS = 60
+
+WAYS = (
+    "three ways to have one: set COAGG_DATABASE_URL to a server with PostGIS; or install local "
+    "binaries (Debian, Ubuntu: apt-get install postgresql postgis 'postgresql-*-postgis-3'); or "
+    "docker compose -f docker/compose.yaml up"
+)
+
+CONFIGURATION = """
+# written by coagg; the server of this data folder only
+listen_addresses = ''
+unix_socket_directories = '{socket_dir}'
+unix_socket_permissions = 0700
+port = {port}
+max_connections = 60
+shared_buffers = 256MB
+work_mem = 64MB
+maintenance_work_mem = 256MB
+effective_cache_size = 2GB
+max_wal_size = 4GB
+wal_level = minimal
+max_wal_senders = 0
+jit = off
+timezone = 'UTC'
+logging_collector = on
+log_directory = 'log'
+log_filename = 'server-%a.log'
+log_rotation_size = 20MB
+log_truncate_on_rotation = on
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Paths and owner of the private server of one data folder."""
+
+    home: Path
+    owner: str
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's own data directory."""
+        return self.home / "cluster"
+
+    @property
+    def socket_dir(self) -> Path:
+        """Directory of the unix socket; a short one in /tmp where the path would be too long."""
+        near = self.home / "socket"
+        if len(f"{near}/.s.PGSQL.{PORT}".encode()) <= SOCKET_PATH_LIMIT:
+            return near
+        return Path("/tmp") / f"coagg-{hashlib.sha256(bytes(self.home)).hexdigest()[:12]}"
+
+    def conninfo(self, database: str = MAIN_DATABASE) -> str:
+        """Connection string of a data base of this server."""
+        return psycopg.conninfo.make_conninfo(
+            host=str(self.socket_dir), port=PORT, user=ROLE, dbname=database
+        )
+
+    def answers(self, timeout_seconds: int = 3) -> bool:
+        """Ask the server itself (a pid file can be fooled by a zombie or a reused pid)."""
+        try:
+            psycopg.connect(self.conninfo("postgres"), connect_timeout=timeout_seconds).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def private_server(settings: Settings) -> Server:
+    """The server of the data folder; root's is owned by an unprivileged user."""
+    if os.geteuid() != 0:
+        return Server(settings.data_dir / "server", getpass.getuser())
+    owner = settings.server_user or ("postgres" if _has_user("postgres") else "nobody")
+    if not _has_user(owner):
+        raise CoaggError(f"no user {owner!r} on this machine: name another in COAGG_SERVER_USER")
+    if pwd.getpwnam(owner).pw_uid == 0:
+        raise CoaggError("PostgreSQL refuses to run as root: name another in COAGG_SERVER_USER")
+    home = settings.data_dir / "server"
+    if not _reachable(settings.data_dir, owner):
+        # a clone in root's home: its owner may not pass, so the server's files live where it may
+        tag = hashlib.sha256(bytes(settings.data_dir)).hexdigest()[:12]
+        home = Path("/var/lib/coagg") / tag
+    return Server(home, owner)
+
+
+def binaries() -> Path:
+    """Directory of the newest local PostgreSQL that has PostGIS.
+
+    Raises CoaggError naming the three ways to get one where there is none.
+    """
+    candidates = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: -_number(p.parent.name)
+    )
+    on_path = shutil.which("postgres")
+    if on_path:
+        candidates.append(Path(on_path).resolve().parent)
+    for directory in candidates:
+        if (directory / "initdb").exists() and _has_postgis(directory):
+            return directory
+    raise CoaggError(f"no PostgreSQL with PostGIS found; {WAYS}")
+
+
+def start(settings: Settings) -> Server:
+    """Start the private server (making it first if need be) and return when it answers."""
+    server = private_server(settings)
+    if server.answers():
+        return server
+    bin_dir = binaries()
+    _make_directory(server.home, server.owner)
+    with _exclusive(server.home / "start.lock"):
+        if server.answers():
+            return server
+        if not (server.cluster / "PG_VERSION").exists():
+            _initialise(server, bin_dir)
+        _check_version(server, bin_dir)
+        _make_directory(server.socket_dir, server.owner)
+        _remove_stale_locks(server)
+        _launch(server, bin_dir)
+    return server
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the private server; False when it was not running."""
+    server = private_server(settings)
+    if not server.answers():
+        return False
+    command = [str(binaries() / "pg_ctl"), "-D", str(server.cluster), "-w"]
+    command += ["-t", str(START_SECONDS), "-m", "fast", "stop"]
+    done = _as_owner(server, command)
+    if done.returncode:
+        raise CoaggError(f"the server did not stop: {_last_line(done)}")
+    return True
+
+
+def status(settings: Settings) -> dict[str, str]:
+    """What a person asks about the private server, as label and value."""
+    server = private_server(settings)
+    facts = {
+        "state": "running" if server.answers() else "stopped",
+        "data folder": str(server.home),
+        "socket": str(server.socket_dir),
+        "runs as": server.owner,
+    }
+    version = server.cluster / "PG_VERSION"
+    if _exists(version):
+        facts["PostgreSQL"] = version.read_text().strip()
+    else:
+        facts["state"] = "not made yet (coagg db start makes it)"
+    return facts
+
+
+def _initialise(server: Server, bin_dir: Path) -> None:
+    new = server.home / "cluster.new"  # renamed when whole, so a kill leaves no half cluster
+    shutil.rmtree(new, ignore_errors=True)
+    command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ROLE, "--encoding", "UTF8"]
+    command += ["--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
+    done = _as_owner(server, command)
+    if done.returncode:
+        raise CoaggError(f"initdb failed in {new}: {_last_line(done)}")
+    users = sorted({server.owner, "root", getpass.getuser()})
+    (new / "pg_hba.conf").write_text("local all all peer map=coagg\n")
+    (new / "pg_ident.conf").write_text("".join(f"coagg {user} {ROLE}\n" for user in users))
+    with (new / "postgresql.conf").open("a") as configuration:
+        configuration.write(CONFIGURATION.format(socket_dir=server.socket_dir, port=PORT))
+    new.rename(server.cluster)
+
+
+def _launch(server: Server, bin_dir: Path) -> None:
+    log = server.home / "start.log"
+    command = [str(bin_dir / "pg_ctl"), "-D", str(server.cluster), "-w"]
+    command += ["-t", str(START_SECONDS), "-l", str(log)]
+    command += ["-o", f"-c unix_socket_directories='{server.socket_dir}'", "start"]
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        done = _as_owner(server, command)
+        if server.answers():
+            return
+        if time.monotonic() > deadline:
+            tail = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+            raise CoaggError(
+                f"the private server did not start ({' '.join(tail) or _last_line(done)}); "
+                f"its log is {log}"
+            )
+        # after kill -9 the orphaned backends hold shared memory for a moment longer
+        time.sleep(0.5)
+        _remove_stale_locks(server)
+
+
+def _remove_stale_locks(server: Server) -> None:
+    """Remove pid files whose pid is a zombie or was given to another program.
+
+    PostgreSQL itself sees to a pid that is gone. Nothing is removed while any process still works
+    in the cluster: its pid file is what keeps a second server off the orphans' shared memory.
+    """
+    if _someone_works_in(server.cluster):
+        return
+    for lock in (
+        server.cluster / "postmaster.pid",
+        server.socket_dir / f".s.PGSQL.{PORT}.lock",
+    ):
+        lock.unlink(missing_ok=True)
+
+
+def _someone_works_in(cluster: Path) -> bool:
+    """True while a living process has the cluster as its working directory, as all servers do."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == cluster:
+                return True
+        except OSError:  # gone meanwhile, a zombie, or another user's
+            continue
+    return False
+
+
+def _as_owner(server: Server, command: list[str]) -> subprocess.CompletedProcess[str]:
+    identity: dict[str, object] = {}
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(server.owner)
+        identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        command,
+        cwd="/",
+        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": "/"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **identity,
+    )
+
+
+def _make_directory(path: Path, owner: str) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam(owner)
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+        path.chmod(0o700)
+    except OSError as fault:
+        raise CoaggError(
+            f"cannot make {path}: {fault.strerror}; name another place in COAGG_DATA_DIR"
+        ) from None
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _reachable(path: Path, user: str) -> bool:
+    entry = pwd.getpwnam(user)
+    for parent in [path, *path.parents]:
+        if not parent.is_dir():
+            continue
+        facts = parent.stat()
+        if facts.st_uid == entry.pw_uid:
+            passes = facts.st_mode & 0o100
+        elif facts.st_gid == entry.pw_gid:
+            passes = facts.st_mode & 0o010
+        else:
+            passes = facts.st_mode & 0o001
+        if not passes:
+            return False
+    return True
+
+
+def _check_version(server: Server, bin_dir: Path) -> None:
+    made = (server.cluster / "PG_VERSION").read_text().strip()
+    have = _as_owner(server, [str(bin_dir / "postgres"), "--version"]).stdout
+    if not re.search(rf"\b{re.escape(made)}[.\d]*\b", have):
+        raise CoaggError(
+            f"{server.cluster} was made by PostgreSQL {made}, found {have.strip()}: install that "
+            "version, or dump with it and load again into a new COAGG_DATA_DIR"
+        )
+
+
+def _has_postgis(bin_dir: Path) -> bool:
+    version = bin_dir.parent.name
+    shares = [Path(f"/usr/share/postgresql/{version}"), bin_dir.parent / "share/postgresql"]
+    shares.append(bin_dir.parent / "share")
+    return any((share / "extension/postgis.control").exists() for share in shares)
+
+
+def _has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
+def _number(text: str) -> float:
+    found = re.match(r"\d+(\.\d+)?", text)
+    return float(found.group()) if found else -1.0
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The line of a PostgreSQL program's output that says what went wrong."""
+    lines = (done.stdout or "").strip().splitlines()
+    telling = [line for line in lines if re.search("error:|FATAL:|PANIC:|could not", line)]
+    return (telling or lines or [f"exit code {done.returncode}"])[-1]

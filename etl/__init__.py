@@ -1,0 +1,1 @@
+"""Files to PostGIS: readers, column maps, coordinates, reference data, loaders."""

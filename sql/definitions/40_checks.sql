@@ -1,0 +1,115 @@
+-- What can be wrong with the data base: a title, a count, a hint. Zero counts are good news.
+
+DROP VIEW IF EXISTS ops.checks;
+CREATE VIEW ops.checks AS
+WITH current_load AS (
+    SELECT * FROM ops.load WHERE superseded_at IS NULL
+),
+
+firms AS (
+    SELECT
+        country,
+        survey_year,
+        count(*) AS n
+    FROM clean.firm
+    GROUP BY country, survey_year
+),
+
+refused AS (
+    SELECT
+        country,
+        survey_year,
+        count(*) AS n
+    FROM clean.refused
+    GROUP BY country, survey_year
+)
+
+SELECT
+    'reference data are missing' AS title,
+    (NOT EXISTS (SELECT FROM reference.prefecture_piece))::integer
+    + (NOT EXISTS (SELECT FROM reference.industry))::integer
+    + (NOT EXISTS (SELECT FROM reference.agglomeration_member WHERE assigned))::integer AS problems,
+    'coagg db upgrade loads them' AS hint
+UNION ALL
+SELECT
+    'years whose clean rows differ from the ledger',
+    count(*),
+    'load the year''s file again (coagg load firms)'
+FROM current_load AS l
+FULL JOIN firms AS f ON l.country = f.country AND l.survey_year = f.survey_year
+WHERE coalesce(l.rows_clean, 0) <> coalesce(f.n, 0)
+UNION ALL
+SELECT
+    'years whose refused rows differ from the ledger',
+    count(*),
+    'load the year''s file again (coagg load firms)'
+FROM current_load AS l
+FULL JOIN refused AS r ON l.country = r.country AND l.survey_year = r.survey_year
+WHERE coalesce(l.rows_refused, 0) <> coalesce(r.n, 0)
+UNION ALL
+SELECT
+    'years with more than a tenth of their rows refused',
+    count(*),
+    'SELECT reason, count(*) FROM clean.refused GROUP BY reason: is the layout or the datum right?'
+FROM current_load
+WHERE rows_refused > 0.1 * rows_read
+UNION ALL
+SELECT
+    'years whose points speak for another datum',
+    count(*),
+    'coagg load firms FILE --datum ...: the load''s note says which'
+FROM current_load
+WHERE counts -> 'facts' ->> 'datum_note' LIKE 'read as %'
+UNION ALL
+SELECT
+    'firms in a prefecture that no longer exists',
+    count(*),
+    'the reference data changed: load the year''s file again'
+FROM clean.firm AS f
+WHERE NOT EXISTS (
+    SELECT FROM reference.prefecture AS p
+    WHERE p.country = f.country AND p.prefecture_code = f.prefecture_code
+)
+UNION ALL
+SELECT
+    'prefectures given to two urban agglomerations',
+    count(*),
+    'assign each to one in the agglomerations file, then coagg db upgrade'
+FROM (
+    SELECT FROM reference.agglomeration_member
+    WHERE assigned
+    GROUP BY country, prefecture_code
+    HAVING count(*) > 1
+) AS twice
+UNION ALL
+SELECT
+    'index units older than the firms they measure',
+    count(*),
+    'coagg index --survey-year ... measures what changed'
+FROM coagglomeration.unit AS u
+INNER JOIN current_load AS l ON u.country = l.country AND u.survey_year = l.survey_year
+WHERE u.finished_at < l.loaded_at
+UNION ALL
+SELECT
+    'cells of the index that are unfinished',
+    count(*),
+    'the run was stopped: coagg index --survey-year ... goes on where it stopped'
+FROM (
+    SELECT FROM coagglomeration.pair_result
+    GROUP BY measurement_id, country, survey_year, agglomeration_code
+    HAVING count(DISTINCT fixed_industry) <> count(DISTINCT redrawn_industry)
+) AS unfinished
+UNION ALL
+SELECT
+    'measurements computed by more than one code version',
+    count(*),
+    'coagg index --survey-year ... measures the older units again'
+FROM (
+    SELECT FROM coagglomeration.unit
+    GROUP BY measurement_id
+    HAVING count(DISTINCT code_version) > 1
+) AS mixed;
+COMMENT ON VIEW ops.checks IS 'What coagg check prints: possible faults of the data base, how many there are, what to do.';
+COMMENT ON COLUMN ops.checks.title IS 'What would be wrong.';
+COMMENT ON COLUMN ops.checks.problems IS 'How many there are.';
+COMMENT ON COLUMN ops.checks.hint IS 'What to do.';

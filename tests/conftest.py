@@ -1,0 +1,186 @@
+"""A real PostGIS made from the production SQL; every test gets a data base of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from coagg import database, server
+from coagg.settings import PROJECT, Settings, read_settings
+from etl import reference
+
+NUMBER = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def sample_dir() -> Path:
+    """The folder of real sample data; tests that want it are skipped, aloud, where it is not."""
+    place = Path(os.environ.get("COAGG_SAMPLE_DIR") or PROJECT.parent / "shared" / "data")
+    if not (place / "README.md").exists():
+        pytest.skip(f"no sample data in {place}; set COAGG_SAMPLE_DIR to its folder")
+    return place
+
+
+@pytest.fixture(scope="session")
+def server_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The server under test: COAGG_DATABASE_URL's, else a private one in a temp folder."""
+    settings = replace(read_settings(), data_dir=tmp_path_factory.mktemp("data"))
+    if settings.database_url is not None:
+        yield settings
+        return
+    for folder in [settings.data_dir, *settings.data_dir.parents[:2]]:
+        folder.chmod(0o755)  # pytest's 0700 would keep the server's user out
+    server.start(settings)
+    with database.connect(settings.for_database("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # tests kill processes, not machines
+        connection.execute("SELECT pg_reload_conf()")
+    yield settings
+    server.stop(settings)
+
+
+class Databases:
+    """Makes and drops data bases of the server under test."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.prefix = f"coagg_test_{os.getpid()}"
+        self.made: list[str] = []
+
+    def _name(self) -> str:
+        name = f"{self.prefix}_{next(NUMBER)}"
+        self.made.append(name)
+        return name
+
+    def empty(self) -> Settings:
+        """Settings of a data base that does not exist yet."""
+        return self.settings.for_database(self._name())
+
+    def copy(self, template: Settings) -> Settings:
+        """A copy of a data base that nobody is connected to."""
+        name = self._name()
+        with database.connect(
+            self.settings.for_database("postgres"), autocommit=True
+        ) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(template.database_name or "")
+                )
+            )
+        return self.settings.for_database(name)
+
+    def drop_all(self) -> None:
+        for name in self.made:
+            database.drop(self.settings.for_database(name))
+
+
+@pytest.fixture(scope="session")
+def databases(server_settings: Settings) -> Iterator[Databases]:
+    made = Databases(server_settings)
+    yield made
+    made.drop_all()
+
+
+@pytest.fixture(scope="session")
+def schema_template(databases: Databases) -> Settings:
+    """A data base with the schema and nothing in it."""
+    settings = databases.empty()
+    database.upgrade(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def reference_template(databases: Databases, schema_template: Settings) -> Settings:
+    """A data base with schema and reference data."""
+    settings = databases.copy(schema_template)
+    with database.connect(settings) as connection:
+        reference.load_reference(connection)
+    return settings
+
+
+@pytest.fixture
+def empty_settings(databases: Databases, schema_template: Settings) -> Settings:
+    """Settings of a fresh data base with the schema."""
+    return databases.copy(schema_template)
+
+
+@pytest.fixture
+def db_settings(databases: Databases, reference_template: Settings) -> Settings:
+    """Settings of a fresh data base with schema and reference data."""
+    return databases.copy(reference_template)
+
+
+@pytest.fixture
+def db(empty_settings: Settings) -> Iterator[psycopg.Connection]:
+    """A connection to a fresh data base with the schema."""
+    with database.connect(empty_settings) as connection:
+        yield connection
+
+
+@pytest.fixture
+def reference_db(db_settings: Settings) -> Iterator[psycopg.Connection]:
+    """A connection to a fresh data base with schema and reference data."""
+    with database.connect(db_settings) as connection:
+        yield connection
+
+
+@pytest.fixture
+def run_coagg(db_settings: Settings) -> Callable[..., tuple[int, str, str]]:
+    """Run the real command line on the test's data base; returns exit code, stdout, stderr."""
+    import subprocess
+    import sys
+
+    target = database.conninfo(db_settings)
+
+    def run(*words: str, **environment: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", "from coagg.cli import main; main()", *map(str, words)],
+            capture_output=True,
+            text=True,
+            env={
+                **os.environ,
+                "COAGG_DATABASE_URL": target,
+                "COAGG_DATA_DIR": str(db_settings.data_dir),
+                "COLUMNS": "160",
+                **environment,
+            },
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def put_firms() -> Callable[..., None]:
+    """Write points straight into clean.firm, as a load would leave them (for tests of readers)."""
+
+    def put(connection, survey_year, lon, lat, industry, prefecture_code="5101", flags=None):
+        name = sql.Identifier("clean", f"firm_cn_{survey_year}_test")
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
+        connection.execute(
+            sql.SQL("CREATE TABLE {} PARTITION OF clean.firm_cn FOR VALUES IN ({})").format(
+                name, sql.Literal(survey_year)
+            )
+        )
+        rows = zip(lon, lat, industry, flags or ["{}"] * len(lon), strict=True)
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY clean.firm (country, survey_year, row_number, industry, classification, "
+                "source_lon, source_lat, lon, lat, prefecture_code, pile_up_size, flags) FROM STDIN"
+            ) as copy,
+        ):
+            for number, (x, y, code, flag) in enumerate(rows, 1):
+                copy.write_row(
+                    ("CN", survey_year, number, code, "gbt4754_2011", x, y, x, y,
+                     prefecture_code, 1, flag)
+                )  # fmt: skip
+        connection.commit()
+
+    return put
