@@ -1,0 +1,29 @@
+-- Agglomerations and their members, as they arrived; the polygons follow in 40_dissolve.sql,
+-- an empty one holds the place until then.
+
+DELETE FROM reference.agglomeration_member;
+DELETE FROM reference.agglomeration;
+
+INSERT INTO reference.agglomeration
+(country, agglomeration_code, name, name_en, basis, confidence, geom)
+SELECT DISTINCT
+    country,
+    agglomeration_code,
+    name,
+    name_en,
+    basis,
+    confidence,
+    public.st_geomfromtext('MULTIPOLYGON EMPTY', 4326)
+FROM pg_temp.incoming_member;
+
+INSERT INTO reference.agglomeration_member
+(country, agglomeration_code, prefecture_code, core, coverage, assigned, rule)
+SELECT
+    country,
+    agglomeration_code,
+    prefecture_code,
+    core,
+    coverage,
+    assigned,
+    rule
+FROM pg_temp.incoming_member;
