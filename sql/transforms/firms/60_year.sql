@@ -1,0 +1,55 @@
+-- The year, whole: rows with their place, pile-up and flags, ready to be written to its partition.
+
+CREATE TEMP VIEW cleaned_firm AS
+SELECT
+    firm.row_number,
+    firm.firm_id,
+    firm.firm_name,
+    firm.legal_representative,
+    firm.phone,
+    firm.postal_code,
+    firm.address,
+    firm.main_product,
+    firm.established_year,
+    firm.place_code,
+    firm.industry_code,
+    firm.industry,
+    firm.output_thousand_cny,
+    firm.employment,
+    firm.source_lon,
+    firm.source_lat,
+    firm.lon,
+    firm.lat,
+    placed.prefecture_code,
+    CASE
+        WHEN own.place_code IS NULL THEN null
+        ELSE coalesce(distance.prefecture_code, placed.prefecture_code)
+    END AS own_prefecture_code,
+    firm.unreadable,
+    point.pile_up_size,
+    ops.setting('country') AS country,
+    ops.setting('survey_year')::smallint AS survey_year,
+    nullif(current_setting('coagg.classification', true), '') AS classification,
+    CASE
+        WHEN own.place_code IS NULL THEN null
+        ELSE coalesce(distance.distance_km, 0)
+    END AS distance_to_own_km,
+    firm.flags
+    || CASE WHEN placed.beside_polygon THEN '{beside_polygon}' ELSE '{}' END::text[]
+    || CASE WHEN distance.point_id IS NOT NULL THEN '{outside_own_prefecture}' ELSE '{}' END::text[]
+    || CASE
+        WHEN firm.place_code IS NOT NULL AND own.place_code IS NULL THEN '{place_unknown}'
+        ELSE '{}'
+    END::text[]
+    || CASE WHEN pile_up.point_id IS NOT NULL THEN '{pile_up}' ELSE '{}' END::text[]
+    || CASE WHEN shared_id.firm_id IS NOT NULL THEN '{shared_id}' ELSE '{}' END::text[] AS flags
+FROM incoming_firm AS firm
+INNER JOIN firm_point ON firm.row_number = firm_point.row_number
+INNER JOIN incoming_point AS point ON firm_point.point_id = point.point_id
+INNER JOIN point_place AS placed ON firm_point.point_id = placed.point_id
+LEFT JOIN own_prefecture AS own ON firm.place_code = own.place_code
+LEFT JOIN own_distance AS distance
+    ON firm_point.point_id = distance.point_id AND firm.place_code = distance.place_code
+LEFT JOIN pile_up ON firm_point.point_id = pile_up.point_id
+LEFT JOIN shared_id ON firm.firm_id = shared_id.firm_id
+ORDER BY firm.row_number;
