@@ -38,7 +38,7 @@ def conninfo(settings: Settings | None = None) -> str:
     if settings.database_name:
         parts["dbname"] = settings.database_name
     parts.setdefault("dbname", MAIN_DATABASE)
-    return psycopg.conninfo.make_conninfo(**parts)
+    return psycopg.conninfo.make_conninfo("", **parts)
 
 
 def database_name(settings: Settings) -> str:
@@ -62,9 +62,11 @@ def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connect
     try:
         return psycopg.connect(target, connect_timeout=10, **options)
     except psycopg.OperationalError as fault:
+        remedy = "is it running? (coagg db status)"
+        if f'database "{psycopg.conninfo.conninfo_to_dict(target).get("dbname")}"' in str(fault):
+            remedy = "coagg db upgrade makes it"
         raise CoaggError(
-            f"no connection to {_named(target)}: {_one_line(fault)}; is it running? "
-            "(coagg db status)"
+            f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
         ) from None
 
 
@@ -161,6 +163,19 @@ def run_file(
     `ops.setting(name)`. Returns the row count of the last statement. Raises CoaggError naming the
     file when it is missing.
     """
+    return _run_file(connection, path, values).rowcount
+
+
+def query_file(
+    connection: psycopg.Connection, path: Path, values: Mapping[str, object] | None = None
+) -> list[tuple[Any, ...]]:
+    """Run a SQL file like `run_file`; returns the rows of its last statement."""
+    return _run_file(connection, path, values).fetchall()
+
+
+def _run_file(
+    connection: psycopg.Connection, path: Path, values: Mapping[str, object] | None
+) -> psycopg.Cursor[Any]:
     if not path.exists():
         raise CoaggError(f"{path} is missing: the installation is incomplete")
     for name, value in (values or {}).items():
@@ -172,7 +187,7 @@ def run_file(
     cursor = connection.execute(path.read_bytes())
     while cursor.nextset():
         pass
-    return cursor.rowcount
+    return cursor
 
 
 def snapshot(settings: Settings | None = None) -> psycopg.Connection:
@@ -191,7 +206,7 @@ def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
     for name in ("postgres", "template1", target.get("dbname")):
         try:
             connection = psycopg.connect(
-                psycopg.conninfo.make_conninfo(**{**target, "dbname": name}),
+                psycopg.conninfo.make_conninfo("", **{**target, "dbname": name}),
                 autocommit=True,
                 connect_timeout=10,
             )

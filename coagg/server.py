@@ -51,6 +51,7 @@ max_wal_size = 4GB
 wal_level = minimal
 max_wal_senders = 0
 jit = off
+client_connection_check_interval = 2000
 timezone = 'UTC'
 logging_collector = on
 log_directory = 'log'

@@ -28,7 +28,8 @@ QUOTE_TOO_LONG = "\0Q"  # a quote in such a beginning, so that it opens nothing
 
 # With more undecodable lines than this share, no encoding fits.
 MOST_UNDECODABLE = 0.25
-# Lines an encoding must fail on, and more than half of those with non-ASCII bytes, to be given up.
+# Lines an encoding must fail on, more than half of those with non-ASCII bytes and twice as many
+# as another encoding, before it is tried no more.
 _HOPELESS_LINES = 1000
 _ERRORS = "coagg-mark"
 
@@ -95,9 +96,12 @@ class EncodingDetector:
         self.non_ascii_lines += len(non_ascii)
         for encoding in suspects:
             self.bad_lines[encoding] += sum(not _decodes(line, encoding) for line in non_ascii)
-            bad = self.bad_lines[encoding]
-            if bad > _HOPELESS_LINES and 2 * bad > self.non_ascii_lines:
-                self.given_up.add(encoding)
+        least = min(self.bad_lines.values())
+        self.given_up |= {
+            encoding
+            for encoding, bad in self.bad_lines.items()
+            if bad > _HOPELESS_LINES and 2 * bad > self.non_ascii_lines and bad > 2 * least
+        }
 
     def encoding(self) -> str | None:
         """The encoding that fits, or None when none does.
@@ -107,8 +111,6 @@ class EncodingDetector:
         before GB18030 when both fail alike, which differ in nothing then.
         """
         left = [encoding for encoding in ENCODINGS if encoding not in self.given_up]
-        if not left:
-            return None
         best = min(left, key=self.bad_lines.__getitem__)
         if "utf-8" in left and 2 * self.bad_lines["utf-8"] < self.non_ascii_lines:
             best = "utf-8"

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +92,9 @@ def load_firms(
     mapping = chosen.map(table.headers, survey_year, file=path)
     country = country or mapping.country or "CN"
 
-    with database.connect(settings) as connection, _year_locked(settings, country, survey_year):
+    with database.connect(settings) as connection, _YearLock(settings, country, survey_year):
+        # a loader that was killed must not leave its backend working for nobody
+        connection.execute("SET client_connection_check_interval = 2000")
         stated = datum or mapping.datum
         key = _settings_key(chosen, stated, cleaning, connection)
         done = _unchanged(connection, country, survey_year, table.sha256, key)
@@ -104,7 +105,7 @@ def load_firms(
         sample = firm_rows.coordinate_sample(table, mapping, country)
         shares = datum_check.shares_inside(connection, sample, country, survey_year)
         datum, note = datum_check.choose(stated, shares)
-        scan = firm_rows.scan(table, mapping, survey_year, code_sets)
+        scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
         _keep_file(settings, path, table.sha256)
         values = {
             "country": country,
@@ -157,10 +158,6 @@ def load_firms(
         _publish(connection, report, partition, table, key)
         connection.commit()
     return report
-
-
-def _year_locked(settings: Settings, country: str, survey_year: int) -> _YearLock:
-    return _YearLock(settings, country, survey_year)
 
 
 class _YearLock:
@@ -411,11 +408,3 @@ def _count(connection: psycopg.Connection, table: sql.Composable) -> int:
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def flag_counts(reports: list[LoadReport]) -> Counter[str]:
-    """Flags over several loads, added up."""
-    total: Counter[str] = Counter()
-    for report in reports:
-        total.update(report.flags)
-    return total

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from coagg import database, server
+from coagg.errors import CoaggError
 from coagg.settings import PROJECT, Settings, read_settings
 from etl import reference
 
@@ -28,15 +32,39 @@ def sample_dir() -> Path:
     return place
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that the private server's user may enter, as pytest's own are not."""
+    folder = Path(tempfile.mkdtemp(prefix="coagg-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def own() -> Iterator[Settings]:
+    """Settings of a private server of this test alone, not yet made; stopped at the end."""
+    try:
+        server.binaries()
+    except CoaggError as fault:
+        pytest.skip(f"private server cannot be tested here: {fault}")
+    with open_folder() as folder:
+        settings = Settings(data_dir=folder / "data")
+        yield settings
+        server.stop(settings)
+
+
 @pytest.fixture(scope="session")
-def server_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def server_settings() -> Iterator[Settings]:
     """The server under test: COAGG_DATABASE_URL's, else a private one in a temp folder."""
-    settings = replace(read_settings(), data_dir=tmp_path_factory.mktemp("data"))
+    with open_folder() as folder:
+        yield from _server(replace(read_settings(), data_dir=folder / "data"))
+
+
+def _server(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    for folder in [settings.data_dir, *settings.data_dir.parents[:2]]:
-        folder.chmod(0o755)  # pytest's 0700 would keep the server's user out
     server.start(settings)
     with database.connect(settings.for_database("postgres"), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # tests kill processes, not machines

@@ -45,7 +45,7 @@ COMMENT ON TABLE clean.firm IS 'Firms of every survey year: typed, located in WG
 COMMENT ON COLUMN clean.firm.country IS 'Country code, CN or GB.';
 COMMENT ON COLUMN clean.firm.survey_year IS 'Survey year.';
 COMMENT ON COLUMN clean.firm.row_number IS 'Number of the data row in the file as received; 1 is the first row after the header.';
-COMMENT ON COLUMN clean.firm.firm_id IS 'Code of the legal person as received, leading zeros kept.';
+COMMENT ON COLUMN clean.firm.firm_id IS 'Code of the legal person; leading zeros kept, and put back where lost and the check digit fits.';
 COMMENT ON COLUMN clean.firm.firm_name IS 'Name as received.';
 COMMENT ON COLUMN clean.firm.legal_representative IS 'Name of the legal representative.';
 COMMENT ON COLUMN clean.firm.phone IS 'Telephone number as received.';

@@ -14,20 +14,6 @@ from coagg.errors import CoaggError
 from coagg.settings import Settings
 
 
-@pytest.fixture
-def own(tmp_path: Path):
-    """A private server of this test alone."""
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o755)
-    try:
-        server.binaries()
-    except CoaggError as fault:
-        pytest.skip(f"private server cannot be tested here: {fault}")
-    settings = Settings(data_dir=tmp_path / "data")
-    yield settings
-    server.stop(settings)
-
-
 def postmaster(settings: Settings) -> int:
     found = server.private_server(settings).cluster / "postmaster.pid"
     return int(found.read_text().split("\n", 1)[0])

@@ -85,6 +85,14 @@ def test_a_bad_byte_costs_its_row_only(write):
         ]
 
 
+def test_many_bad_rows_are_still_rows_while_most_are_good(write):
+    table = open_table(write(b"name,code\n" + b"x\xffy,1\nplain,2\n" + b"plain,2\n" * 3000 * 4
+                             + b"x\xffy,1\n" * 3000))  # fmt: skip
+    assert table.encoding == "utf-8"
+    assert len(rows(table)) == 12_001
+    assert len(malformed(table)) == 3001
+
+
 def test_a_bad_byte_at_a_line_end_does_not_swallow_the_next_line(write):
     good = "红星厂,1\n".encode("gbk")
     table = open_table(write(b"name,code\n" + good * 9 + b"2,\x81\n" + good))

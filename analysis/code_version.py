@@ -1,0 +1,28 @@
+"""Version of the arithmetic behind the index: changes when any of its source changes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import ot
+
+from coagg.version import VERSION
+
+HERE = Path(__file__).parent
+ALONE = ("network_simplex.py", "points.py", "projection.py", "transport.py")
+
+
+def _sources() -> list[Path]:
+    rooms = sorted((HERE / "coagglomeration").glob("*.py"))
+    return [*rooms, *(HERE / name for name in ALONE)]
+
+
+def _digest() -> str:
+    digest = hashlib.sha256(ot.__version__.encode())
+    for file in _sources():
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+CODE_VERSION = f"{VERSION}+{_digest()}"

@@ -1,0 +1,156 @@
+"""Firm points of a cell (urban agglomeration x survey year), read from PostGIS as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+
+from coagg.errors import CoaggError
+
+PILE_UPS = ("keep", "drop", "spread")
+GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+
+CELL = """
+SELECT
+    array_agg(f.row_number ORDER BY f.row_number),
+    array_agg(f.lon ORDER BY f.row_number),
+    array_agg(f.lat ORDER BY f.row_number),
+    array_agg(coalesce(f.industry, '') ORDER BY f.row_number),
+    array_agg((f.flags @> '{pile_up}')::integer ORDER BY f.row_number)
+FROM clean.firm AS f
+JOIN reference.agglomeration_member AS m
+    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
+"""
+
+AGGLOMERATIONS = """
+SELECT m.agglomeration_code, count(*)
+FROM clean.firm AS f
+JOIN reference.agglomeration_member AS m
+    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+WHERE f.country = %s AND f.survey_year = %s
+GROUP BY m.agglomeration_code ORDER BY m.agglomeration_code
+"""
+
+
+@dataclass(frozen=True)
+class FirmPoints:
+    """All located firms of a cell, ordered by row number.
+
+    lon, lat: (N,) WGS-84 degrees; industry: (N,) three-digit codes, '' where unknown;
+    pile_up: (N,) bool, True on a likely fall-back point.
+    """
+
+    row_number: np.ndarray
+    lon: np.ndarray
+    lat: np.ndarray
+    industry: np.ndarray
+    pile_up: np.ndarray
+
+    def sha256(self) -> str:
+        """Hash over everything the index depends on, in order."""
+        digest = hashlib.sha256()
+        for part in (self.row_number, self.lon, self.lat, self.pile_up):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update("\n".join(self.industry.tolist()).encode())
+        return digest.hexdigest()
+
+
+def agglomerations(
+    connection: psycopg.Connection, country: str, survey_year: int
+) -> dict[str, int]:
+    """Agglomerations with firms in the year, and how many.
+
+    Raises CoaggError when the year holds no firms at all or none inside an agglomeration.
+    """
+    found: dict[str, int] = dict(
+        connection.execute(AGGLOMERATIONS, (country, survey_year)).fetchall()
+    )
+    if not found:
+        years = [
+            str(year)
+            for (year,) in connection.execute(
+                "SELECT survey_year FROM ops.load WHERE country = %s AND superseded_at IS NULL "
+                "ORDER BY survey_year",
+                (country,),
+            ).fetchall()
+        ]
+        raise CoaggError(
+            f"no firms of {country} {survey_year} inside an urban agglomeration; years loaded: "
+            f"{', '.join(years) or 'none'} (coagg load firms FILE --survey-year {survey_year})"
+        )
+    return found
+
+
+def read_points(
+    connection: psycopg.Connection, country: str, survey_year: int, agglomeration_code: str
+) -> FirmPoints:
+    """Points of one cell; the arrays come as one binary row, so reading costs next to nothing."""
+    with connection.cursor(binary=True) as cursor:
+        for loader in (_Float8Array, _Int4Array):
+            loader.register(cursor)
+        row = cursor.execute(CELL, (country, survey_year, agglomeration_code)).fetchone()
+    if row is None or row[0] is None:
+        raise CoaggError(
+            f"no firms of {country} {survey_year} in agglomeration {agglomeration_code}"
+        )
+    return FirmPoints(row[0], row[1], row[2], np.array(row[3], dtype="U3"), row[4].astype(bool))
+
+
+def treat_pile_ups(
+    points: FirmPoints, points_km: np.ndarray, pile_ups: str, spread_km: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Apply the pile-up setting: which firms stay (N,) bool, and the points (N, 2) in km.
+
+    keep: as they are. drop: flagged firms leave. spread: the firms of a pile are laid out on a
+    sunflower spiral of radius `spread_km` about it, in row order: even, and the same every time.
+    """
+    if pile_ups not in PILE_UPS:
+        raise CoaggError(f"pile-ups {pile_ups!r}: say one of {', '.join(PILE_UPS)}")
+    everyone = np.ones(len(points_km), dtype=bool)
+    if pile_ups == "keep" or not points.pile_up.any():
+        return everyone, points_km
+    if pile_ups == "drop":
+        return ~points.pile_up, points_km
+    moved = points_km.copy()
+    flagged = np.flatnonzero(points.pile_up)
+    _, pile = np.unique(points_km[flagged], axis=0, return_inverse=True)
+    pile = pile.ravel()
+    for number in range(pile.max() + 1):
+        members = flagged[pile == number]
+        rank = np.arange(len(members))
+        radius = spread_km * np.sqrt((rank + 0.5) / len(members))
+        angle = rank * GOLDEN_ANGLE
+        moved[members] += np.column_stack((radius * np.cos(angle), radius * np.sin(angle)))
+    return everyone, moved
+
+
+class _ArrayLoader(psycopg.adapt.Loader):
+    """Binary one-dimensional array without nulls, straight to numpy."""
+
+    format = psycopg.pq.Format.BINARY
+    type_name = ""
+    record: np.dtype
+    header = 20  # dimensions, null flag, element type, length, lower bound: 4 bytes each
+
+    def load(self, data: psycopg.abc.Buffer) -> np.ndarray:
+        values = np.frombuffer(data, dtype=self.record, offset=self.header)["value"]
+        return values.astype(values.dtype.newbyteorder("="))
+
+    @classmethod
+    def register(cls, cursor: psycopg.Cursor) -> None:
+        info = psycopg.adapters.types[cls.type_name]
+        cursor.adapters.register_loader(info.array_oid, cls)
+
+
+class _Float8Array(_ArrayLoader):
+    type_name = "float8"
+    record = np.dtype([("length", ">i4"), ("value", ">f8")])
+
+
+class _Int4Array(_ArrayLoader):
+    type_name = "int4"
+    record = np.dtype([("length", ">i4"), ("value", ">i4")])

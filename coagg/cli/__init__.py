@@ -1,0 +1,71 @@
+"""The command line `coagg`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import psycopg
+import typer
+
+from coagg.cli import data, db, index, look
+from coagg.console import complain
+from coagg.errors import CoaggError
+
+app = typer.Typer(
+    name="coagg",
+    help="Directional coagglomeration of industries, from geocoded firms in PostGIS.\n\n"
+    "A first session: [bold]coagg db upgrade[/], "
+    "[bold]coagg load firms FILE --survey-year 2013[/], "
+    "[bold]coagg index --survey-year 2013[/], [bold]coagg show pairs --agglomeration CY[/]. "
+    "[bold]coagg demo[/] does all of it on a made survey.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(db.app, name="db")
+app.add_typer(data.app, name="load")
+app.command("layouts")(data.layouts)
+app.command("index")(index.index)
+app.add_typer(look.show, name="show")
+app.command("map")(look.map_)
+app.command("check")(look.check)
+app.command("demo")(look.demo)
+
+
+@app.callback()
+def _everywhere(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Look into the demo's data base instead of the real one.")
+    ] = False,
+) -> None:
+    if demo:
+        os.environ["COAGG_DEMO"] = "1"
+
+
+def main() -> None:
+    """Run the command line: a user's fault is one line and exit code 2, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except CoaggError as fault:
+        complain(str(fault))
+        sys.exit(2)
+    except click.ClickException as fault:
+        fault.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        complain("stopped; what was finished is kept, call again to go on")
+        sys.exit(130)
+    except psycopg.OperationalError as fault:
+        complain(
+            f"the data base went away: {' '.join(str(fault).split())}; nothing half-written was "
+            "kept: start it (coagg db start) and call again"
+        )
+        sys.exit(2)
+    except OSError as fault:
+        complain(f"{fault.strerror or fault}: {fault.filename or 'the data folder'}")
+        sys.exit(2)
+    sys.exit(code or 0)

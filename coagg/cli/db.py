@@ -1,0 +1,91 @@
+"""`coagg db`: the private server, the schema, psql."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import psycopg
+import typer
+
+from coagg import database, dictionary, server
+from coagg.console import console, settings
+from coagg.errors import CoaggError
+from coagg.settings import read_settings
+
+app = typer.Typer(help="The data base: private server, schema, psql.", no_args_is_help=True)
+
+
+def _own_server_meant() -> None:
+    if read_settings().database_url is not None:
+        raise CoaggError(
+            "COAGG_DATABASE_URL names the server in use: it is not ours to start or stop"
+        )
+
+
+@app.command()
+def start() -> None:
+    """Start the private server in the data folder (made on first use)."""
+    _own_server_meant()
+    started = server.start(read_settings())
+    console.print(f"running, socket in {started.socket_dir}", soft_wrap=True)
+
+
+@app.command()
+def stop() -> None:
+    """Stop the private server; data stay."""
+    _own_server_meant()
+    console.print("stopped" if server.stop(read_settings()) else "was not running")
+
+
+@app.command()
+def status() -> None:
+    """Say where the data base is and whether it answers. Exit code 1 when it does not."""
+    if read_settings().database_url is not None:
+        with database.connect(settings()) as connection:
+            version = connection.info.parameter_status("server_version")
+        console.print(f"server of COAGG_DATABASE_URL answers, PostgreSQL {version}")
+        return
+    facts = server.status(read_settings())
+    for label, value in facts.items():
+        console.print(f"{label:<12} {value}", soft_wrap=True)
+    if facts["state"] != "running":
+        raise typer.Exit(1)
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring the schema to the newest state and load the reference data. Safe to repeat."""
+    from coagg import prepare
+
+    done = prepare.prepare(settings())
+    console.print("\n".join(done) if done else "up to date", soft_wrap=True)
+
+
+@app.command("dictionary")
+def data_dictionary() -> None:
+    """Print the data dictionary, generated from the comments in the data base."""
+    with database.connect(settings()) as connection:
+        print(dictionary.markdown(connection))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Open psql on the data base; further words go to psql (coagg db psql -c 'SELECT 1')."""
+    target = database.conninfo(settings())
+    program = shutil.which("psql")
+    if program is None:
+        try:
+            program = str(server.binaries() / "psql")
+        except CoaggError:
+            raise CoaggError(
+                "psql is not on this machine (Debian, Ubuntu: apt-get install postgresql-client)"
+            ) from None
+    parts = psycopg.conninfo.conninfo_to_dict(target)
+    environment = dict(os.environ)
+    password = parts.pop("password", None)
+    if password:
+        environment["PGPASSWORD"] = str(password)  # never on the command line, where ps shows it
+    os.execve(
+        program, [program, psycopg.conninfo.make_conninfo("", **parts), *context.args], environment
+    )

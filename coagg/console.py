@@ -1,0 +1,67 @@
+"""What every command needs: settings, a console, tables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from coagg import database
+from coagg.settings import Settings, read_settings
+
+console = Console()
+errors = Console(stderr=True, highlight=False)
+
+
+def settings() -> Settings:
+    """The configured data base; the demo's own with `coagg --demo`."""
+    configured = read_settings()
+    return database.demo_settings(configured) if os.environ.get("COAGG_DEMO") else configured
+
+
+def complain(message: str) -> None:
+    """One line on standard error, in full however narrow the terminal."""
+    print(f"coagg: {message}", file=sys.stderr)
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()
+) -> Table:
+    """A plain table; columns numbered in `right` are set to the right."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    numeric = set(right)
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="right" if number in numeric else "left")
+    for row in rows:
+        made.add_row(*("" if cell is None else str(cell) for cell in row))
+    return made
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress bar with rate and time left on standard error; silent when that is no terminal."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as bar:
+        yield bar
