@@ -105,7 +105,7 @@ def run(settings: Settings, out: Path | None, draws: int, console: Console) -> P
 
 
 def _dirt_found(connection: psycopg.Connection, dirt: pd.DataFrame) -> pd.DataFrame:
-    """Of each kind of planted dirt how many rows there are, how many were found, how many beyond."""
+    """Of each kind of planted dirt how many rows there are, and how many were found."""
     refused = connection.execute("SELECT survey_year, row_number, reason FROM clean.refused")
     flags = connection.execute(
         "SELECT survey_year, row_number, unnest(flags) FROM clean.firm WHERE flags <> '{}'"

@@ -8,4 +8,6 @@ from coagg.settings import SQL
 def run_migration(name: str) -> None:
     """Run sql/migrations/`name` in the revision's transaction."""
     # to psycopg itself: SQLAlchemy would take a percent sign for a parameter
-    op.get_bind().connection.driver_connection.execute((SQL / "migrations" / name).read_bytes())
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    connection.execute((SQL / "migrations" / name).read_bytes())
