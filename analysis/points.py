@@ -15,15 +15,21 @@ GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 CELL = """
 SELECT
-    array_agg(f.row_number ORDER BY f.row_number),
-    array_agg(f.lon ORDER BY f.row_number),
-    array_agg(f.lat ORDER BY f.row_number),
-    array_agg(coalesce(f.industry, '') ORDER BY f.row_number),
-    array_agg((f.flags @> '{pile_up}')::integer ORDER BY f.row_number)
-FROM clean.firm AS f
-JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
+    array_agg(row_number),
+    array_agg(lon),
+    array_agg(lat),
+    string_agg(industry, ''),
+    array_agg(pile_up)
+FROM (
+    SELECT
+        f.row_number, f.lon, f.lat, rpad(coalesce(f.industry, ''), 3) AS industry,
+        (f.flags @> '{pile_up}')::integer AS pile_up
+    FROM clean.firm AS f
+    JOIN reference.agglomeration_member AS m
+        ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+    WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
+    ORDER BY f.row_number
+) AS cell
 """
 
 AGGLOMERATIONS = """
@@ -97,7 +103,8 @@ def read_points(
         raise CoaggError(
             f"no firms of {country} {survey_year} in agglomeration {agglomeration_code}"
         )
-    return FirmPoints(row[0], row[1], row[2], np.array(row[3], dtype="U3"), row[4].astype(bool))
+    industry = np.char.rstrip(np.frombuffer(row[3].encode("ascii"), dtype="S3").astype("U3"))
+    return FirmPoints(row[0], row[1], row[2], industry, row[4].astype(bool))
 
 
 def treat_pile_ups(

@@ -47,6 +47,7 @@ shared_buffers = 256MB
 work_mem = 64MB
 maintenance_work_mem = 256MB
 effective_cache_size = 2GB
+random_page_cost = 1.1
 max_wal_size = 4GB
 wal_level = minimal
 max_wal_senders = 0

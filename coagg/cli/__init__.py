@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import psycopg
 import typer
 
@@ -49,23 +48,14 @@ def _everywhere(
 def main() -> None:
     """Run the command line: a user's fault is one line and exit code 2, never a traceback."""
     try:
-        code = app(standalone_mode=False)
+        app()
     except CoaggError as fault:
         complain(str(fault))
-        sys.exit(2)
-    except click.ClickException as fault:
-        fault.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        complain("stopped; what was finished is kept, call again to go on")
-        sys.exit(130)
     except psycopg.OperationalError as fault:
         complain(
             f"the data base went away: {' '.join(str(fault).split())}; nothing half-written was "
             "kept: start it (coagg db start) and call again"
         )
-        sys.exit(2)
     except OSError as fault:
         complain(f"{fault.strerror or fault}: {fault.filename or 'the data folder'}")
-        sys.exit(2)
-    sys.exit(code or 0)
+    sys.exit(2)

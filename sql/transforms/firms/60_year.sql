@@ -52,4 +52,4 @@ LEFT JOIN own_distance AS distance
     ON firm_point.point_id = distance.point_id AND firm.place_code = distance.place_code
 LEFT JOIN pile_up ON firm_point.point_id = pile_up.point_id
 LEFT JOIN shared_id ON firm.firm_id = shared_id.firm_id
-ORDER BY firm.row_number;
+ORDER BY placed.prefecture_code, firm.row_number; -- a cell is read in one piece
