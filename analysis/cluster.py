@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from analysis.coagglomeration import Cell, IndexSettings
 from analysis.code_version import CODE_VERSION
 from analysis.workers import Answer, Bench, Job, Plan
@@ -24,15 +26,10 @@ _bench: Bench | None = None
 def _work(cell: Cell, settings: IndexSettings, job: Job) -> Answer:
     """One job on a worker, which keeps the cell it prepared last."""
     global _bench
-    kept = _bench
-    if (
-        kept is None
-        or kept.settings != settings
-        or job.agglomeration_code not in kept.cells
-        or (kept.cells[job.agglomeration_code].key != cell.key)
-    ):
-        kept = _bench = Bench({job.agglomeration_code: cell}, settings)
-    return kept.work(job)
+    with threadpool_limits(limits=1):
+        if _bench is None or _bench.cell.key != cell.key or _bench.settings != settings:
+            _bench = Bench(cell, settings)
+        return _bench.work(job)
 
 
 def _version() -> str:
@@ -67,7 +64,8 @@ def run_on_cluster(
             cell = cells[job.agglomeration_code]
             return client.submit(_work, cell, settings, job, pure=False, retries=RETRIES)
 
-        arriving = as_completed([submit(job) for job in plan.first()], loop=client.loop)
+        first = [submit(job) for code in plan.codes for job in plan.first(code)]
+        arriving = as_completed(first, loop=client.loop)
         for future in arriving:
             answer = future.result()
             future.release()

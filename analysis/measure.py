@@ -167,6 +167,9 @@ def _cells(
                     [number.get(name, -1) for name in firms.industry[stays]], dtype=np.int32
                 ),
                 industries=industries,
+                points_degrees=np.column_stack((firms.lon, firms.lat))[stays]
+                if request.index.method == "published"
+                else None,
             ),
             code,
             firms.sha256(),

@@ -1,16 +1,15 @@
-"""Run units of work on this machine, in this process or in several.
+"""Run units of work on this machine, in one thread or several.
 
 Two stages a cell: observed costs, each pair once (W is symmetric), then the blocks of the index.
-The answer to a unit depends on the unit alone, so order and number of workers change nothing.
+The answer to a unit depends on the unit alone, so order and number of workers change nothing. The
+kernels are compiled and release the interpreter, so threads share a prepared cell and its memory.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,6 @@ from analysis.coagglomeration import (
     observed_block,
     prepare_cell,
 )
-from coagg.errors import CoaggError
 
 
 @dataclass(frozen=True)
@@ -66,30 +64,26 @@ ROWS_A_JOB = 8
 
 
 class Bench:
-    """A worker's state: the cells, and the one cell it has prepared."""
+    """What a worker works with: one cell, prepared, shared by its threads."""
 
-    def __init__(self, cells: Mapping[str, Cell], settings: IndexSettings) -> None:
-        self.cells = cells
+    def __init__(self, cell: Cell, settings: IndexSettings, threads: int = 1) -> None:
+        started = time.process_time()
+        self.cell = cell
         self.settings = settings
-        self.code: str | None = None
-        self.prepared: PreparedCell | None = None
+        self.prepared: PreparedCell = prepare_cell(cell, settings, threads)
+        self.prepare_seconds = time.process_time() - started
 
     def work(self, job: Job) -> Answer:
         """Do one job."""
-        started = time.process_time()
-        cell = self.cells[job.agglomeration_code]
+        started = time.thread_time()
         result: np.ndarray | PairResults
-        with threadpool_limits(limits=1):  # threads would cost more than they give, and vary sums
-            if self.code != job.agglomeration_code or self.prepared is None:
-                self.prepared = prepare_cell(cell, self.settings)
-                self.code = job.agglomeration_code
-            if isinstance(job, _Rows):
-                result = observed_block(cell, self.prepared, self.settings, job.rows)
-            else:
-                result = index_block(
-                    cell, self.prepared, self.settings, job.unit.fixed, job.observed
-                )
-        return job, result, time.process_time() - started
+        if isinstance(job, _Rows):
+            result = observed_block(self.cell, self.prepared, self.settings, job.rows)
+        else:
+            result = index_block(
+                self.cell, self.prepared, self.settings, job.unit.fixed, job.observed
+            )
+        return job, result, time.thread_time() - started
 
 
 class Plan:
@@ -106,17 +100,16 @@ class Plan:
         self.observed: dict[str, np.ndarray] = {}
         self.sizes = {code: len(cells[code].industries) for code in self.codes}
 
-    def first(self) -> Iterator[Job]:
-        """The jobs that wait for nothing."""
-        for code in self.codes:
-            size = self.sizes[code]
-            jobs = [
-                _Rows(code, tuple(range(first, min(first + ROWS_A_JOB, size))))
-                for first in range(0, size, ROWS_A_JOB)
-            ]
-            self.missing[code] = len(jobs)
-            self.observed[code] = np.full((size, size), np.nan)
-            yield from jobs
+    def first(self, code: str) -> list[Job]:
+        """The jobs of a cell that wait for nothing."""
+        size = self.sizes[code]
+        jobs: list[Job] = [
+            _Rows(code, tuple(range(first, min(first + ROWS_A_JOB, size))))
+            for first in range(0, size, ROWS_A_JOB)
+        ]
+        self.missing[code] = len(jobs)
+        self.observed[code] = np.full((size, size), np.nan)
+        return jobs
 
     def arrived(self, answer: Answer) -> list[Job]:
         """The jobs that come free with an answer."""
@@ -144,8 +137,7 @@ def run_units(
 ) -> Iterator[tuple[Unit, PairResults, float]]:
     """Yield each unit with its results and CPU seconds, in the order they are finished.
 
-    In this process (workers = 1), in several, or on the Dask cluster of `scheduler`. Raises
-    CoaggError when a worker process is killed; what was yielded before stays good.
+    On `workers` threads of this machine, or on the Dask cluster of `scheduler`.
     """
     if not units:
         return
@@ -154,57 +146,30 @@ def run_units(
         from analysis.cluster import run_on_cluster  # only then is Dask needed
 
         answers = run_on_cluster(plan, cells, settings, scheduler)
-    elif workers == 1:
-        answers = _alone(plan, cells, settings)
     else:
-        answers = _pool(plan, cells, settings, workers)
+        answers = _here(plan, cells, settings, workers)
     for job, result, cpu_seconds in answers:
         if isinstance(job, _Block):
             assert isinstance(result, PairResults)
             yield job.unit, result, cpu_seconds + plan.cpu[job.agglomeration_code]
 
 
-def _alone(plan: Plan, cells: Mapping[str, Cell], settings: IndexSettings) -> Iterator[Answer]:
-    bench = Bench(cells, settings)
-    for first in plan.first():
-        for job in plan.arrived(bench.work(first)):
-            yield bench.work(job)
-
-
-_bench: Bench | None = None
-
-
-def _open_bench(cells: Mapping[str, Cell], settings: IndexSettings) -> None:
-    global _bench
-    _bench = Bench(cells, settings)
-
-
-def _work(job: Job) -> Answer:
-    assert _bench is not None
-    return _bench.work(job)
-
-
-def _pool(
+def _here(
     plan: Plan, cells: Mapping[str, Cell], settings: IndexSettings, workers: int
 ) -> Iterator[Answer]:
-    context = multiprocessing.get_context("spawn")  # fork would copy the data base connection
-    with ProcessPoolExecutor(
-        workers, context, initializer=_open_bench, initargs=(dict(cells), settings)
-    ) as pool:
-        waiting: set[Future[Answer]] = set()
-        try:
-            waiting |= {pool.submit(_work, job) for job in plan.first()}
-            while waiting:
-                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    answer = future.result()
-                    waiting |= {pool.submit(_work, job) for job in plan.arrived(answer)}
-                    yield answer
-        except BrokenProcessPool:
-            raise CoaggError(
-                "a worker process was killed (out of memory?); finished units are kept: call "
-                "again to go on, with fewer --workers if memory was short"
-            ) from None
-        finally:
-            for future in waiting:
-                future.cancel()
+    """Cell by cell, so that one prepared cell is in memory at a time."""
+    # more BLAS threads would cost more than they give, and vary sums
+    with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
+        for code in plan.codes:
+            bench = Bench(cells[code], settings, workers)
+            plan.cpu[code] += bench.prepare_seconds
+            blocks: list[Job] = []
+            for answer in pool.map(bench.work, plan.first(code)):
+                blocks += plan.arrived(answer)
+            running = [pool.submit(bench.work, block) for block in blocks]
+            try:
+                for done in as_completed(running):
+                    yield done.result()
+            finally:
+                for future in running:
+                    future.cancel()

@@ -74,7 +74,7 @@ def run(settings: Settings, out: Path | None, draws: int, console: Console) -> P
     for year in sorted(truth.files):
         request = IndexRequest(
             survey_year=year,
-            index=IndexSettings(draws=draws, seed=SEED),
+            index=IndexSettings(draws=draws, seed=SEED, method="calibrated"),
             agglomerations=AGGLOMERATIONS,
             workers=os.cpu_count() or 1,
         )

@@ -40,7 +40,7 @@ def write_report(
         "<h1>Directional coagglomeration of a made survey</h1>",
         f"<p>{sum(r.rows_read for r in loads):,} rows of firms in {len(loads)} survey years were "
         f"read, cleaned and located; the index of {pairs:,} ordered industry pairs was measured "
-        "by exact optimal transport.</p>",
+        "by optimal transport.</p>",
         "<h2>What was planted, what was found</h2>",
         _table(relations.columns, relations.values.tolist(), numeric={1, 2, 3}),
         "<p>A relation counts as found in a direction when the index with that industry fixed is "

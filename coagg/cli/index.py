@@ -19,7 +19,10 @@ DEFAULT_SEED = 1998
 class Method(StrEnum):
     """How the null distributions are had."""
 
+    calibrated = "calibrated"
     exact = "exact"
+    sinkhorn = "sinkhorn"
+    published = "published"
 
 
 class Cost(StrEnum):
@@ -51,7 +54,20 @@ def index(
         typer.Option(help="Urban agglomeration, e.g. CY; repeat for more; default all."),
     ] = None,
     draws: Annotated[int, typer.Option(help="Counterfactual draws a null distribution.")] = 1000,
-    method: Annotated[Method, typer.Option(help="exact: every draw is solved.")] = Method.exact,
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="calibrated: draws by a surrogate that exact solves correct, observed costs exact. "
+            "exact: every draw solved. sinkhorn: entropic, for comparison. published: the authors' "
+            "arithmetic, a curiosity."
+        ),
+    ] = Method.calibrated,
+    refine: Annotated[
+        float,
+        typer.Option(
+            help="Exact solves spent on pairs near 0.90, 0.95 and 0.99, as a multiple of pairs."
+        ),
+    ] = 0.0,
     cost: Annotated[
         Cost, typer.Option(help="Squared distance in km2 (the paper's), or distance in km.")
     ] = Cost.sqeuclidean,
@@ -67,8 +83,11 @@ def index(
         ),
     ] = Direction.fixed,
     workers: Annotated[
-        int, typer.Option(help="Processes; changes the time, never a number.")
+        int, typer.Option(help="Threads; changes the time, never a number.")
     ] = os.cpu_count() or 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler, tcp://HOST:PORT, to work on a cluster.")
+    ] = None,
     country: Annotated[str, typer.Option(help="CN or GB.")] = "CN",
     force: Annotated[bool, typer.Option(help="Measure units again even if unchanged.")] = False,
 ) -> None:
@@ -79,13 +98,16 @@ def index(
     """
     request = IndexRequest(
         survey_year=survey_year,
-        index=IndexSettings(draws=draws, seed=seed, method=method.value, cost=cost.value),
+        index=IndexSettings(
+            draws=draws, seed=seed, method=method.value, cost=cost.value, refine=refine
+        ),
         country=country,
         agglomerations=tuple(agglomeration or ()),
         min_firms=min_firms,
         pile_ups=pile_ups.value,
         direction=direction.value,
         workers=workers,
+        scheduler=scheduler,
         force=force,
     )
     print_report(run(request))

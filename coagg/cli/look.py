@@ -85,7 +85,7 @@ def check() -> None:
 
 def demo(
     out: Annotated[Path | None, typer.Option(help="Folder for the survey and the report.")] = None,
-    draws: Annotated[int, typer.Option(help="Counterfactual draws.")] = 400,
+    draws: Annotated[int, typer.Option(help="Counterfactual draws.")] = 1000,
 ) -> None:
     """Do the main job on a made survey: load, clean, measure, and say whether it found the truth.
 

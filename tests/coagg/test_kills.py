@@ -13,7 +13,7 @@ import pytest
 from coagg import database, prepare, server
 
 ROWS = 60_000
-INDEX = ("index", "--survey-year", "2013", "--draws", "300", "--seed", "5", "--workers", "1",
+INDEX = ("index", "--survey-year", "2013", "--draws", "100", "--seed", "5", "--workers", "1",
          "--method", "exact")  # fmt: skip
 RESULT = (
     "SELECT fixed_industry, redrawn_industry, observed_cost, null_mean, null_sd, index "

@@ -1,0 +1,100 @@
+"""The interface to the index: prepare a cell once, then compute blocks of fixed industries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.coagglomeration.calibrated import EXACT_SITES, calibrated_block
+from analysis.coagglomeration.cell import Cell, IndexSettings, PairResults, Sites, find_sites
+from analysis.coagglomeration.costs import observed_costs
+from analysis.coagglomeration.entropic import entropic_block
+from analysis.coagglomeration.exact import exact_block
+from analysis.coagglomeration.surrogate import SurrogatePool, prepare_surrogate
+from coagg.errors import CoaggError
+
+
+@dataclass(frozen=True)
+class PreparedCell:
+    """What all blocks of a cell share; picklable.
+
+    Memory is near 4 bytes x draws x (5 x firms of the largest industry) for the draws of the
+    calibrated method, and 1 kB x draws for each of its sizes (some 35).
+    """
+
+    key: str
+    settings: IndexSettings
+    sites: Sites
+    surrogate: SurrogatePool | None
+
+
+def prepare_cell(cell: Cell, settings: IndexSettings, threads: int = 1) -> PreparedCell:
+    """Compute what the blocks of a cell share; the result does not depend on `threads`."""
+    sites = find_sites(cell)
+    surrogate = None
+    if settings.method == "calibrated" and len(sites.x) > EXACT_SITES:
+        surrogate = prepare_surrogate(cell, sites, settings, threads)
+    return PreparedCell(cell.key, settings, sites, surrogate)
+
+
+def observed_block(
+    cell: Cell, prepared: PreparedCell, settings: IndexSettings, fixed: Sequence[int]
+) -> np.ndarray:
+    """Observed costs owned by some rows, (len(fixed), J), NaN where another row owns the pair.
+
+    The rows of all industries stacked in order and merged with ``np.fmax(W, W.T)`` make the matrix
+    `observed` of :func:`index_block`, each pair solved once. Raises CoaggError as that does.
+    """
+    _check(cell, prepared, settings, fixed)
+    return observed_costs(cell, prepared.sites, settings, fixed, owned_only=True)
+
+
+def index_block(
+    cell: Cell,
+    prepared: PreparedCell,
+    settings: IndexSettings,
+    fixed: Sequence[int],
+    observed: np.ndarray | None = None,
+) -> PairResults:
+    """Index of some fixed industries x all other industries as redrawn.
+
+    Parameters
+    ----------
+    cell, prepared, settings
+        The cell, and what :func:`prepare_cell` made of it under the same settings.
+    fixed
+        Indices of the fixed industries; the order of the results follows them.
+    observed
+        (J, J) exact observed costs, km^2 or km; the rows needed are computed here when None. The
+        comparison methods 'sinkhorn' and 'published' measure their own and take none.
+
+    Raises
+    ------
+    CoaggError
+        The cell was prepared under other settings, an index is out of range, or a comparison
+        method cannot be computed on these points.
+    """
+    _check(cell, prepared, settings, fixed)
+    if settings.method in ("sinkhorn", "published"):
+        return entropic_block(cell, prepared.sites, settings, fixed)
+    if observed is None:
+        rows = observed_costs(cell, prepared.sites, settings, fixed)
+    else:
+        rows = observed[np.asarray(fixed, np.int64)]
+    if prepared.surrogate is None:
+        return exact_block(cell, prepared.sites, settings, fixed, rows)
+    return calibrated_block(cell, prepared.sites, prepared.surrogate, settings, fixed, rows)
+
+
+def _check(
+    cell: Cell, prepared: PreparedCell, settings: IndexSettings, fixed: Sequence[int]
+) -> None:
+    if prepared.key != cell.key or prepared.settings != settings:
+        raise CoaggError(
+            f"cell {cell.key}: prepared as {prepared.key} or under other settings; prepare it again"
+        )
+    wrong = [j for j in fixed if not 0 <= j < len(cell.industries)]
+    if wrong:
+        raise CoaggError(f"cell {cell.key}: there is no industry number {wrong[0]}")
