@@ -22,7 +22,7 @@ def make_cell(points, industry, key="test"):
 
 
 def compute(cell, **options):
-    chosen = IndexSettings(**options)
+    chosen = IndexSettings(**{"method": "exact", **options})
     return index_block(cell, prepare_cell(cell, chosen), chosen, range(len(cell.industries)))
 
 
