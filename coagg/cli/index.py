@@ -57,9 +57,9 @@ def index(
     method: Annotated[
         Method,
         typer.Option(
-            help="calibrated: draws by a surrogate that exact solves correct, observed costs exact. "
-            "exact: every draw solved. sinkhorn: entropic, for comparison. published: the authors' "
-            "arithmetic, a curiosity."
+            help="calibrated: draws by a surrogate that exact solves correct, observed costs "
+            "exact. exact: every draw solved. For comparison only: sinkhorn, entropic; "
+            "published, the authors' arithmetic."
         ),
     ] = Method.calibrated,
     refine: Annotated[

@@ -22,7 +22,7 @@ CREATE TABLE clean.firm (
     source_lat double precision NOT NULL,
     lon double precision NOT NULL,
     lat double precision NOT NULL,
-    geom public.geometry(Point, 4326) GENERATED ALWAYS AS (
+    geom public.GEOMETRY (POINT, 4326) GENERATED ALWAYS AS (
         public.st_setsrid(public.st_makepoint(lon, lat), 4326)
     ) STORED,
     prefecture_code text NOT NULL,

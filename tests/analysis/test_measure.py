@@ -73,9 +73,10 @@ def test_a_run_that_dies_midway_goes_on_and_ends_the_same(firms, monkeypatch):
             raise KeyboardInterrupt
         write(*args)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(measure_module, "_write", dies_in_the_second)
+    monkeypatch.setattr(measure_module, "_write", dies_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
         measure(firms, IndexRequest(2013, EXACT))
+    monkeypatch.undo()
     assert 0 < len(rows(firms, whole.measurement_id)) < len(expected)
     resumed = measure(firms, IndexRequest(2013, EXACT))
     assert (resumed.units_skipped, resumed.units_done) == (1, 1)
