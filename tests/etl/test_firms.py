@@ -275,3 +275,26 @@ def test_the_real_sample_shows_its_known_faults(db_settings, sample_dir):
     assert max(shares, key=lambda datum: shares[datum]["any"]) == "bd09"
     assert max(shares, key=lambda datum: shares[datum]["own"]) == "bd09"
     assert 0.105 < report.flags["outside_own_prefecture"] / report.rows_clean < 0.12
+
+
+def test_the_distance_of_strayed_firms_is_that_of_a_geodesic_search(db_settings, tmp_path):
+    rng = np.random.default_rng(2)
+    lines = "".join(
+        f"{n:09d},f{n},5101,3660,1,1,{x:.6f},{y:.6f}\n"
+        for n, (x, y) in enumerate(
+            zip(rng.uniform(102, 110, 60), rng.uniform(28, 33, 60), strict=True)
+        )
+    )
+    file = tmp_path / "a.csv"
+    file.write_text(HEADER + lines)
+    load(db_settings, file)
+    with database.connect(db_settings) as connection:
+        rows = connection.execute(
+            "SELECT f.distance_to_own_km, ST_Distance(p.geom::geography, f.geom::geography) / 1000 "
+            "FROM clean.firm AS f JOIN reference.prefecture AS p "
+            "ON p.country = 'CN' AND p.prefecture_code = '5101' WHERE f.distance_to_own_km > 0"
+        ).fetchall()
+    ours, geodesic = np.array(rows).T
+    assert len(rows) > 40
+    assert (ours >= geodesic * (1 - 1e-6)).all()
+    assert (ours <= geodesic * 1.01 + 0.05).all()

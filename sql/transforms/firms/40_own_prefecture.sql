@@ -53,34 +53,41 @@ INNER JOIN incoming_point AS point ON asked.point_id = point.point_id
 WHERE placed.prefecture_code <> all(own.candidates);
 ANALYZE strayed_point;
 
+-- the nearest place is sought in a plane where a degree of longitude is shrunk as at the point;
+-- the distance to it is geodesic (a geodesic search gives the same within a percent, at 12 times
+-- the price)
 CREATE TEMP TABLE own_distance ON COMMIT DROP AS
 SELECT
     strayed.point_id,
     strayed.place_code,
     near.prefecture_code,
-    near.distance_km
-FROM strayed_point AS strayed
-CROSS JOIN LATERAL (
-    -- the three pieces nearest in degrees hold the nearest in metres
+    public.st_distance(
+        public.st_scale(near.place, 1 / strayed.shrink, 1)::public.geography,
+        strayed.geom::public.geography
+    ) / 1000 AS distance_km
+FROM (
     SELECT
-        candidate.prefecture_code,
+        *,
+        cos(radians(public.st_y(geom))) AS shrink
+    FROM strayed_point
+) AS strayed
+CROSS JOIN LATERAL (
+    SELECT
+        piece.prefecture_code,
+        public.st_closestpoint(
+            public.st_scale(piece.geom, strayed.shrink, 1),
+            public.st_scale(strayed.geom, strayed.shrink, 1)
+        ) AS place
+    FROM reference.prefecture_piece AS piece
+    WHERE
+        piece.country = ops.setting('country')
+        AND piece.prefecture_code = any(strayed.candidates)
+    ORDER BY
         public.st_distance(
-            candidate.geom::public.geography, strayed.geom::public.geography
-        ) / 1000 AS distance_km
-    FROM (
-        SELECT
-            piece.prefecture_code,
-            piece.geom
-        FROM reference.prefecture_piece AS piece
-        WHERE
-            piece.country = ops.setting('country')
-            AND piece.prefecture_code = any(strayed.candidates)
-        ORDER BY
-            public.st_distance(piece.geom, strayed.geom),
-            piece.piece_id
-        LIMIT 3
-    ) AS candidate
-    ORDER BY distance_km, candidate.prefecture_code
+            public.st_scale(piece.geom, strayed.shrink, 1),
+            public.st_scale(strayed.geom, strayed.shrink, 1)
+        ),
+        piece.piece_id
     LIMIT 1
 ) AS near;
 CREATE UNIQUE INDEX ON own_distance (point_id, place_code);
