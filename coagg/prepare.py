@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from coagg import database
 from coagg.settings import Settings
 from etl import reference
 
 
-def prepare(settings: Settings) -> list[str]:
-    """Upgrade the schema and load the shipped reference data; returns what was done."""
+def prepare(settings: Settings, **own: Any) -> list[str]:
+    """Upgrade the schema and load the reference data; returns what was done.
+
+    `own` are the user's own files, passed on to `etl.reference.load_reference`.
+    """
     done = database.upgrade(settings)
     with database.connect(settings) as connection:
-        report = reference.load_reference(connection)
+        report = reference.load_reference(connection, **own)
     return done + report.lines()

@@ -11,10 +11,11 @@ from rich.markup import escape
 
 from coagg import prepare
 from coagg.console import console, errors, progress, settings, table
+from coagg.errors import CoaggError
 from etl import firms
 from etl import layouts as layout_files
 
-app = typer.Typer(help="Load files: firms of a survey year.", no_args_is_help=True)
+app = typer.Typer(help="Load files: firms of a survey year, reference data.", no_args_is_help=True)
 
 
 class Datum(StrEnum):
@@ -85,6 +86,44 @@ def load_firms(
             progress=show,
         )
     print_report(report)
+
+
+@app.command("reference")
+def load_reference(
+    agglomerations: Annotated[
+        Path | None,
+        typer.Option(help="Your urban agglomerations, in place of the shipped ones (csv)."),
+    ] = None,
+    classification: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A classification of your own as NAME=FILE, csv of industry_code,name: "
+            "gbt4754_1994 is not shipped, it is yours to give."
+        ),
+    ] = None,
+    concordance: Annotated[
+        list[Path] | None,
+        typer.Option(help="A concordance named FROM_to_TO.csv; repeat for more."),
+    ] = None,
+) -> None:
+    """Load reference data: the shipped ones, and your own in their place.
+
+    The forms are those of the files in etl/data; a faulty file changes nothing. Firms that are
+    loaded already keep their prefectures; agglomerations are looked up when the index is measured.
+    """
+    own: dict[str, Path] = {}
+    for word in classification or ():
+        name, equals, file = word.partition("=")
+        if not equals:
+            raise CoaggError(f"--classification {word}: write NAME=FILE, gbt4754_1994=codes.csv")
+        own[name] = Path(file)
+    done = prepare.prepare(
+        settings(),
+        agglomerations=agglomerations,
+        own_classifications=own,
+        own_concordances=concordance or (),
+    )
+    console.print("\n".join(done) if done else "up to date", markup=False, soft_wrap=True)
 
 
 def print_report(report: firms.LoadReport) -> None:

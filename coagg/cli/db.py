@@ -8,7 +8,7 @@ import shutil
 import psycopg
 import typer
 
-from coagg import database, dictionary, server
+from coagg import database, dictionary, prepare, server
 from coagg.console import console, settings
 from coagg.errors import CoaggError
 from coagg.settings import read_settings
@@ -56,8 +56,6 @@ def status() -> None:
 @app.command()
 def upgrade() -> None:
     """Bring the schema to the newest state and load the reference data. Safe to repeat."""
-    from coagg import prepare
-
     done = prepare.prepare(settings())
     console.print("\n".join(done) if done else "up to date", soft_wrap=True)
 

@@ -93,3 +93,26 @@ def test_unknown_options_teach(run_coagg):
     code, _, err = run_coagg("index", "--years", "2013")
     assert code == 2
     assert "--years" in err
+
+
+def test_own_agglomerations_take_the_place_of_the_shipped(run_coagg, reference_db, tmp_path):
+    own = tmp_path / "mine.csv"
+    own.write_text("agglomeration_code,name,prefecture_code\nMINE,Mine,5101\nMINE,Mine,5106\n")
+    code, out, err = run_coagg("load", "reference", "--agglomerations", own)
+    assert (code, err) == (0, "")
+    assert "agglomerations 1, members 2" in out
+    query = "SELECT agglomeration_code FROM reference.agglomeration"
+    assert reference_db.execute(query).fetchall() == [("MINE",)]
+    reference_db.commit()
+    own.write_text("agglomeration_code,name,prefecture_code\nMINE,Mine,51x1\n")
+    code, _, err = run_coagg("load", "reference", "--agglomerations", own)
+    assert code == 2
+    assert "line 2: 51x1 is no prefecture" in err
+    assert err.count("\n") == 1
+    assert reference_db.execute(query).fetchall() == [("MINE",)]
+
+
+def test_a_classification_without_a_file_is_one_line(run_coagg):
+    code, _, err = run_coagg("load", "reference", "--classification", "gbt4754_1994")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "write NAME=FILE" in err
