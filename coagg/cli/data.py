@@ -175,15 +175,13 @@ def print_report(report: firms.LoadReport) -> None:
 
 def layouts() -> None:
     """Show the column maps there are, and how to write one."""
-    columns = (
-        "layout",
-        "years",
-        "country",
-        "datum",
-        "longitude",
-        "latitude",
-        "industry",
-        "what for",
-    )
-    console.print(table("Layouts", columns, layout_files.describe_layouts()))
+    last = ""
+    for row in layout_files.describe_layouts():
+        if row.layout != last:
+            console.print(f"[bold]{row.layout}[/]  {escape(row.about)}")
+            last = row.layout
+        found = f"longitude {row.lon}, latitude {row.lat}, industry {row.industry_code}"
+        said = ", ".join(filter(None, (row.country, row.datum)))
+        console.print(escape(f"    {row.survey_years}: {found} ({said})"), soft_wrap=True)
+    console.print()
     console.print(layout_files.HOW_TO, markup=False, soft_wrap=True)
