@@ -282,14 +282,16 @@ def _fill_received(connection: psycopg.Connection, table: readers.TableFile) -> 
     ).fetchall()
     if not wanted:
         return
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE incoming_refused SET received = %s WHERE row_number = %s",
-            [
-                (Jsonb(received), number)
-                for number, received in firm_rows.rows_as_received(table, [n for (n,) in wanted])
-            ],
-        )
+    connection.execute(
+        "CREATE TEMP TABLE received_row (row_number integer, received jsonb) ON COMMIT DROP"
+    )
+    with connection.cursor() as cursor, cursor.copy("COPY received_row FROM STDIN") as copy:
+        for number, received in firm_rows.rows_as_received(table, [n for (n,) in wanted]):
+            copy.write_row((number, Jsonb(received)))
+    connection.execute(
+        "UPDATE incoming_refused AS refused SET received = found.received "
+        "FROM received_row AS found WHERE refused.row_number = found.row_number"
+    )
 
 
 def _build_partition(connection: psycopg.Connection, country: str, survey_year: int) -> str:
