@@ -9,7 +9,7 @@ from typing import Annotated
 import psycopg
 import typer
 
-from coagg.cli import data, db, index, look
+from coagg.cli import compare, data, db, index, look
 from coagg.console import complain
 from coagg.errors import CoaggError
 
@@ -29,6 +29,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(data.app, name="load")
 app.command("layouts")(data.layouts)
 app.command("index")(index.index)
+app.command("compare")(compare.compare)
 app.add_typer(look.show, name="show")
 app.command("map")(look.map_)
 app.command("check")(look.check)
