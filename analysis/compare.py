@@ -194,13 +194,9 @@ def _inputs(
     connection: psycopg.Connection, request: CompareRequest, report: CompareReport
 ) -> Iterator[_Input]:
     """Cells to compare; sets `weights` and `not_measured` of the report."""
-    there = firm_points.agglomerations(connection, request.country, request.survey_year)
-    unknown = [code for code in request.agglomerations if code not in there]
-    if unknown:
-        raise CoaggError(
-            f"agglomeration {', '.join(unknown)}: not one with firms in {request.country} "
-            f"{request.survey_year}; those are {', '.join(there)}"
-        )
+    chosen = firm_points.chosen_agglomerations(
+        connection, request.country, request.survey_year, request.agglomerations
+    )
     found = {
         code: connection.execute(
             LATEST,
@@ -211,7 +207,7 @@ def _inputs(
                 "measurement": request.measurement,
             },
         ).fetchone()
-        for code in dict.fromkeys(request.agglomerations or there)
+        for code in chosen
     }
     report.not_measured = [code for code, row in found.items() if row is None]
     if report.not_measured and (request.agglomerations or len(report.not_measured) == len(found)):

@@ -142,14 +142,10 @@ def _cells(
     connection: psycopg.Connection, request: IndexRequest
 ) -> Iterator[tuple[Cell, str, str]]:
     """Cells asked for, each with its agglomeration code and the hash of its points."""
-    there = firm_points.agglomerations(connection, request.country, request.survey_year)
-    unknown = [code for code in request.agglomerations if code not in there]
-    if unknown:
-        raise CoaggError(
-            f"agglomeration {', '.join(unknown)}: not one with firms in {request.country} "
-            f"{request.survey_year}; those are {', '.join(there)}"
-        )
-    for code in request.agglomerations or there:
+    chosen = firm_points.chosen_agglomerations(
+        connection, request.country, request.survey_year, request.agglomerations
+    )
+    for code in chosen:
         firms = firm_points.read_points(connection, request.country, request.survey_year, code)
         projected, _ = project_km(firms.lon, firms.lat)
         stays, projected = firm_points.treat_pile_ups(

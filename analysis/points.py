@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,23 @@ def agglomerations(
             f"{', '.join(years) or 'none'} (coagg load firms FILE --survey-year {survey_year})"
         )
     return found
+
+
+def chosen_agglomerations(
+    connection: psycopg.Connection, country: str, survey_year: int, asked: Sequence[str]
+) -> list[str]:
+    """The agglomerations asked for, each once, or all with firms in the year where none is.
+
+    Raises CoaggError for one that has none, naming those that have.
+    """
+    there = agglomerations(connection, country, survey_year)
+    unknown = [code for code in asked if code not in there]
+    if unknown:
+        raise CoaggError(
+            f"agglomeration {', '.join(unknown)}: not one with firms in {country} "
+            f"{survey_year}; those are {', '.join(there)}"
+        )
+    return list(dict.fromkeys(asked or there))
 
 
 def read_points(
