@@ -1,5 +1,7 @@
 """The command line, run as a person runs it."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -84,9 +86,14 @@ def test_check_finds_what_is_wrong(measured, run_coagg, reference_db):
     assert "coagg db upgrade loads them" in out
 
 
-def test_psql_opens_on_the_data_base(run_coagg):
+def test_psql_opens_on_the_data_base_or_says_how_to_get_it(run_coagg):
     code, out, err = run_coagg("db", "psql", "-A", "-t", "-c", "SELECT postgis_version() <> ''")
-    assert (code, out, err) == (0, "t\n", "")
+    if code == 0:
+        assert (out, err) == ("t\n", "")
+    else:
+        assert shutil.which("psql") is None
+        assert (code, err.count("\n")) == (2, 1)
+        assert "apt-get install postgresql-client" in err
 
 
 def test_unknown_options_teach(run_coagg):
