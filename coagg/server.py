@@ -145,6 +145,9 @@ def start(settings: Settings) -> Server:
             _initialise(server, bin_dir)
         _check_version(server, bin_dir)
         _make_directory(server.socket_dir, server.owner)
+        (server.cluster / "coagg.conf").write_text(
+            CONFIGURATION.format(socket_dir=server.socket_dir, port=PORT)
+        )
         _remove_stale_locks(server)
         _launch(server, bin_dir)
     return server
@@ -192,7 +195,8 @@ def _initialise(server: Server, bin_dir: Path) -> None:
     (new / "pg_hba.conf").write_text("local all all peer map=coagg\n")
     (new / "pg_ident.conf").write_text("".join(f"coagg {user} {ROLE}\n" for user in users))
     with (new / "postgresql.conf").open("a") as configuration:
-        configuration.write(CONFIGURATION.format(socket_dir=server.socket_dir, port=PORT))
+        configuration.write("include 'coagg.conf'\n")  # written anew at every start
+    (new / "coagg.conf").write_text("")
     new.rename(server.cluster)
 
 
