@@ -43,7 +43,8 @@ def table(
     made = Table(title=title, title_justify="left", header_style="bold")
     numeric = set(right)
     for number, column in enumerate(columns):
-        made.add_column(column, justify="right" if number in numeric else "left")
+        justify = "right" if number in numeric else "left"
+        made.add_column(column, justify=justify, no_wrap=True, overflow="ellipsis")
     for row in rows:
         made.add_row(*("" if cell is None else str(cell) for cell in row))
     return made
