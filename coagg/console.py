@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -40,13 +41,22 @@ def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()
 ) -> Table:
     """A plain table; columns numbered in `right` are set to the right."""
-    made = Table(title=title, title_justify="left", header_style="bold")
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [
+        max([len(column), *(cell_len(row[number]) for row in cells)])
+        for number, column in enumerate(columns)
+    ]
+    # on a terminal too narrow words give way, numbers do not
+    narrow = sum(width + 3 for width in widths) + 1 > console.width
+    made = Table(title=title, title_justify="left", header_style="bold", expand=narrow)
     numeric = set(right)
     for number, column in enumerate(columns):
-        justify = "right" if number in numeric else "left"
-        made.add_column(column, justify=justify, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        if number in numeric:
+            made.add_column(column, justify="right", no_wrap=True, min_width=widths[number])
+        else:
+            made.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if narrow else None)
+    for row in cells:
+        made.add_row(*row)
     return made
 
 

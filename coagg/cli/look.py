@@ -36,8 +36,9 @@ def show_pairs(
         )
     rows = [
         (
-            p.from_industry, p.from_name, p.to_industry, p.to_name, f"{p.from_firms:,}",
-            f"{p.to_firms:,}", f"{p.index:.3f}", f"{p.z:.1f}", f"{p.reverse:.3f}",
+            f"{p.from_industry} {p.from_name}", f"{p.from_firms:,}",
+            f"{p.to_industry} {p.to_name}", f"{p.to_firms:,}",
+            f"{p.index:.3f}", f"{p.z:.1f}", f"{p.reverse:.3f}",
         )
         for p in found.pairs
     ]  # fmt: skip
@@ -45,9 +46,9 @@ def show_pairs(
         table(
             f"{found.agglomeration} {found.survey_year}, measurement {found.measurement_id} "
             f"({found.method}, {found.draws} draws): by index, then by distance from chance",
-            ("from", "", "to", "", "firms", "firms", "index", "sd below", "reverse"),
+            ("from", "firms", "to", "firms", "index", "sd below", "reverse"),
             rows,
-            right=(4, 5, 6, 7, 8),
+            right=(1, 3, 4, 5, 6),
         )
     )
     console.print(
@@ -76,8 +77,10 @@ def check() -> None:
     with database.connect(settings()) as connection:
         found = connection.execute("SELECT title, problems, hint FROM ops.checks").fetchall()
     bad = [row for row in found if row[1]]
-    rows = [(f"{n:,}", title, hint if n else "") for title, n, hint in found]
-    console.print(table("Checks", ("count", "what", "what to do"), rows, right=(0,)))
+    rows = [(f"{problems:,}", title) for title, problems, _ in found]
+    console.print(table("Checks", ("count", "what"), rows, right=(0,)))
+    for title, _, hint in bad:
+        console.print(f"{title}: {hint}", markup=False, soft_wrap=True)
     console.print(f"{len(found) - len(bad)} of {len(found)} checks found nothing")
     if bad:
         raise typer.Exit(1)
