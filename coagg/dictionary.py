@@ -17,12 +17,12 @@ SELECT
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = ANY(ARRAY['reference', 'clean', 'panel', 'coagglomeration', 'ops'])
+WHERE n.nspname = ANY(ARRAY['reference', 'clean', 'panel', 'coagglomeration', 'estimates', 'ops'])
     AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
     AND c.relname <> 'alembic_version'
 ORDER BY
     array_position(
-        ARRAY['reference', 'clean', 'panel', 'coagglomeration', 'ops'], n.nspname::text
+        ARRAY['reference', 'clean', 'panel', 'coagglomeration', 'estimates', 'ops'], n.nspname::text
     ),
     c.relname, a.attnum
 """
