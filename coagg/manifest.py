@@ -1,0 +1,173 @@
+"""The list of input files and settings of a rebuild: a small TOML file.
+
+```toml
+[[firms]]
+file = "survey_2013.csv"        # relative to this file
+survey_year = 2013
+country = "CN"                  # default CN; layout and datum as in `coagg load firms`
+
+[[patents]]
+file = "patents_2013.csv"
+
+[[citations]]
+file = "citations.csv"
+
+[input_output]
+name = "cn2007"
+year = 2007
+table_file = "io_Z.csv"
+sectors_file = "io_sectors.csv"
+sector_map = "io_map.csv"
+
+[index]
+years = [2010, 2013]            # default: every survey year of CN that is loaded
+classification = "gbt4754_2002" # the one the panel speaks
+draws = 1000
+seed = 1998
+method = "calibrated"
+min_firms = 1
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from coagg.errors import CoaggError
+
+
+@dataclass(frozen=True)
+class FirmFile:
+    """A survey file."""
+
+    file: Path
+    survey_year: int
+    country: str = "CN"
+    layout: str | None = None
+    datum: str | None = None
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file of patents or citations."""
+
+    file: Path
+    layout: str | None = None
+
+
+@dataclass(frozen=True)
+class InputOutput:
+    """An input-output table: flows, sectors, and which industry belongs to which sector."""
+
+    name: str
+    year: int
+    table_file: Path
+    sectors_file: Path | None = None
+    sector_map: Path | None = None
+    classification: str = "gbt4754_2002"
+
+
+@dataclass(frozen=True)
+class IndexChoice:
+    """Settings of the index that the panel rests on."""
+
+    years: tuple[int, ...] = ()
+    classification: str = "gbt4754_2002"
+    draws: int = 1000
+    seed: int = 1998
+    method: str = "calibrated"
+    min_firms: int = 1
+    pile_ups: str = "keep"
+    agglomerations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a rebuild starts from."""
+
+    firms: tuple[FirmFile, ...] = ()
+    patents: tuple[InputFile, ...] = ()
+    citations: tuple[InputFile, ...] = ()
+    input_output: InputOutput | None = None
+    index: IndexChoice = field(default_factory=IndexChoice)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest. Raises CoaggError that names the entry and the remedy."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CoaggError(f"{path}: no such file; list your input files there") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise CoaggError(f"{path}: is no TOML: {' '.join(str(fault).split())}") from None
+    known = ("firms", "patents", "citations", "input_output", "index")
+    _require_known(path, "", entries, known)
+    made = {
+        "firms": _list(path, "firms", entries, FirmFile),
+        "patents": _list(path, "patents", entries, InputFile),
+        "citations": _list(path, "citations", entries, InputFile),
+    }
+    table = entries.get("input_output")
+    index = entries.get("index", {})
+    manifest = Manifest(
+        **made,
+        input_output=None if table is None else _one(path, "input_output", table, InputOutput),
+        index=_one(path, "index", index, IndexChoice),
+    )
+    years = [(firms.country, firms.survey_year) for firms in manifest.firms]
+    for country, year in years:
+        if years.count((country, year)) > 1:
+            raise CoaggError(f"{path}: two files of {country} {year}; put all firms in one file")
+    return manifest
+
+
+def _require_known(path: Path, where: str, entries: Any, known: tuple[str, ...]) -> None:
+    if not isinstance(entries, dict):
+        raise CoaggError(f"{path}: {where} must be a table of names and values")
+    for name in entries:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"do you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise CoaggError(f"{path}: unknown entry {where}{'.' if where else ''}{name}; {hint}")
+
+
+def _list(path: Path, name: str, entries: dict[str, Any], kind: type) -> tuple[Any, ...]:
+    rows = entries.get(name, [])
+    if not isinstance(rows, list):
+        raise CoaggError(f"{path}: write [[{name}]], once for each file")
+    return tuple(_one(path, name, row, kind) for row in rows)
+
+
+def _one(path: Path, where: str, entry: Any, kind: type) -> Any:
+    fields = kind.__dataclass_fields__
+    _require_known(path, where, entry, tuple(fields))
+    values: dict[str, Any] = {}
+    for name, value in entry.items():
+        stated = str(fields[name].type)
+        right = (
+            isinstance(value, list)
+            if "tuple" in stated
+            else isinstance(value, int) and not isinstance(value, bool)
+            if stated == "int"
+            else isinstance(value, str)
+        )
+        if not right:
+            raise CoaggError(f"{path}: {where}.{name} is {value!r}; {stated} is wanted")
+        if "Path" in stated:
+            value = path.parent / value
+            if not value.is_file():
+                raise CoaggError(f"{path}: {where}.{name}: no file {value}")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**values)
+    except TypeError:
+        required = [n for n, f in fields.items() if n not in values and _required(f)]
+        raise CoaggError(f"{path}: {where} lacks {', '.join(required)}") from None
+
+
+def _required(spec: Any) -> bool:
+    return spec.default is MISSING and spec.default_factory is MISSING
