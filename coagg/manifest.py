@@ -31,6 +31,7 @@ min_firms = 1
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import tomllib
 from dataclasses import MISSING, dataclass, field
@@ -143,7 +144,7 @@ def _list(path: Path, name: str, entries: dict[str, Any], kind: type) -> tuple[A
 
 
 def _one(path: Path, where: str, entry: Any, kind: type) -> Any:
-    fields = kind.__dataclass_fields__
+    fields = {spec.name: spec for spec in dataclasses.fields(kind)}
     _require_known(path, where, entry, tuple(fields))
     values: dict[str, Any] = {}
     for name, value in entry.items():
