@@ -1,0 +1,5 @@
+"""Estimation: arrays and frames in, coefficients and their errors out."""
+
+from analysis.estimation.model import Estimate, Model
+
+__all__ = ["Estimate", "Model"]
