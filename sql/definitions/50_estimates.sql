@@ -1,0 +1,28 @@
+-- Estimates: the latest of each table.
+
+DROP VIEW IF EXISTS estimates.latest;
+CREATE VIEW estimates.latest AS
+SELECT DISTINCT ON (r.measurement_id, r.options ->> 'country', r.table_name, r.options)
+    r.measurement_id,
+    r.options ->> 'country' AS country,
+    r.table_name,
+    r.options,
+    r.run_id,
+    r.specification,
+    r.specification_sha256,
+    r.data_sha256,
+    r.code_version,
+    r.estimated_at
+FROM estimates.run AS r
+ORDER BY r.measurement_id, r.options ->> 'country', r.table_name, r.options, r.run_id DESC;
+COMMENT ON VIEW estimates.latest IS 'The latest run of every table by measurement, country and options.';
+COMMENT ON COLUMN estimates.latest.measurement_id IS 'The measurement of the index.';
+COMMENT ON COLUMN estimates.latest.country IS 'Country code.';
+COMMENT ON COLUMN estimates.latest.table_name IS 'Name of the table.';
+COMMENT ON COLUMN estimates.latest.options IS 'Options of the run that change a number.';
+COMMENT ON COLUMN estimates.latest.run_id IS 'The run.';
+COMMENT ON COLUMN estimates.latest.specification IS 'The specification as used.';
+COMMENT ON COLUMN estimates.latest.specification_sha256 IS 'Hash of the specification.';
+COMMENT ON COLUMN estimates.latest.data_sha256 IS 'Hash over the rows of the panel it was estimated from.';
+COMMENT ON COLUMN estimates.latest.code_version IS 'Version of coagg.';
+COMMENT ON COLUMN estimates.latest.estimated_at IS 'When.';
