@@ -100,15 +100,17 @@ def moments(data: Sample, model: Model, within: np.ndarray | None = None) -> Mom
     # A constant column leaves rounding behind; it must not pass for variation.
     scale = np.abs(data.columns).max(axis=0)
     totals = np.einsum("ij,ij->j", centred, centred)
-    totals[totals <= len(centred) * (scale * 1e-13) ** 2] = 0.0
+    totals[totals <= len(centred) * (scale * 1e-12) ** 2] = 0.0
     groupings = [
-        Grouping(1.0, label, row_blocks(within, code, len(label)))
+        Grouping(1.0, pd.Index(label), row_blocks(within, code, len(label)))
         for code, label in zip(data.clusters, data.labels, strict=True)
     ]
     if len(data.clusters) == 2:
         joint = data.clusters[0].astype(np.int64) * len(data.labels[1]) + data.clusters[1]
         both, code = np.unique(joint, return_inverse=True)
-        groupings.append(Grouping(-1.0, both, row_blocks(within, code, len(both))))
+        one, two = np.divmod(both, len(data.labels[1]))
+        labels = pd.MultiIndex.from_arrays([data.labels[0][one], data.labels[1][two]])
+        groupings.append(Grouping(-1.0, labels, row_blocks(within, code, len(both))))
     return Moments(
         names=data.names,
         cross=within.T @ within,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analysis.estimation.convention import Sizes
 
@@ -20,7 +21,7 @@ class Grouping:
     """Blocks of one cluster variable and the sign with which its meat counts."""
 
     sign: float
-    labels: np.ndarray
+    labels: pd.Index
     blocks: np.ndarray
     """(G, P, P)"""
 
