@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pyfixest
+from pyfixest.demeaners import MapDemeaner
 
 from analysis.estimation import checks, linear
 from analysis.estimation.absorb import absorb
@@ -21,6 +22,7 @@ from analysis.estimation.moments import Grouping, Moments, row_blocks
 from coagg.errors import CoaggError
 
 TOLERANCE = 1e-12
+DEMEANER = MapDemeaner(fixef_tol=TOLERANCE, fixef_maxiter=100_000)
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,7 @@ def _ols(data: Sample, statistics: Moments, model: Model) -> Estimate:
         ssc=pyfixest.ssc(k_adj=False, G_adj=False),
         fixef_rm="none",
         collin_tol=TOLERANCE,
-        fixef_tol=TOLERANCE,
-        fixef_maxiter=100_000,
+        demeaner=DEMEANER,
         copy_data=False,
         store_data=False,
     )
@@ -212,8 +213,7 @@ def _ppml(data: Sample, statistics: Moments, model: Model) -> Estimate:
             separation_check=["fe"],
             iwls_tol=1e-10,
             iwls_maxiter=100,
-            fixef_tol=1e-10,
-            fixef_maxiter=100_000,
+            demeaner=DEMEANER,
         )
     except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
         raise CoaggError(
