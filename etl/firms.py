@@ -8,18 +8,13 @@ the old one's place together with the ledger row. A kill leaves the data base as
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -27,7 +22,7 @@ from coagg import database
 from coagg.errors import CoaggError
 from coagg.settings import SQL, Settings
 from coagg.version import VERSION
-from etl import datum_check, firm_rows, layouts, readers, reference
+from etl import datum_check, firm_rows, layouts, ledger, readers, reference
 
 RULES = SQL / "transforms" / "firms"
 SWAP_TRIES = 60
@@ -106,7 +101,7 @@ def load_firms(
         shares = datum_check.shares_inside(connection, sample, country, survey_year)
         datum, note = datum_check.choose(stated, shares)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
-        _keep_file(settings, path, table.sha256)
+        ledger.keep_file(settings, path, table.sha256)
         values = {
             "country": country,
             "survey_year": survey_year,
@@ -224,55 +219,16 @@ def _unchanged(
     )  # fmt: skip
 
 
-def _keep_file(settings: Settings, path: Path, sha256: str) -> None:
-    """Keep the file as received under its hash; written aside and renamed, so never half there."""
-    folder = settings.received_dir
-    target = folder / f"{sha256}{''.join(path.suffixes[-2:])}"
-    if target.exists():
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(target.name + ".part")
-        shutil.copyfile(path, aside)
-        aside.rename(target)
-    except OSError as fault:
-        raise CoaggError(
-            f"{path} cannot be kept in {folder}: {fault.strerror}; make room, or name another "
-            "folder in COAGG_DATA_DIR"
-        ) from None
-
-
 def _copy(
     connection: psycopg.Connection, batches: Iterator[firm_rows.FirmBatch], progress: Progress
 ) -> int:
     rows_read = 0
     for batch in batches:
-        _copy_table(connection, "incoming_firm", batch.clean)
-        _copy_table(connection, "incoming_refused", batch.refused)
+        ledger.copy_table(connection, "incoming_firm", batch.clean)
+        ledger.copy_table(connection, "incoming_refused", batch.refused)
         rows_read += batch.rows_read
         progress("reading and cleaning", rows_read)
     return rows_read
-
-
-def _copy_table(connection: psycopg.Connection, name: str, rows: pa.Table) -> None:
-    """COPY an Arrow table; by CSV, which Arrow writes natively and COPY reads natively."""
-    if rows.num_rows == 0:
-        return
-    arrays, names = [], []
-    for column, label in zip(rows.columns, rows.column_names, strict=True):
-        if pa.types.is_list(column.type):
-            inner = pc.binary_join(column, ",")
-            column = pc.binary_join_element_wise("{", inner, "}", "")
-        arrays.append(column)
-        names.append(label)
-    buffer = io.BytesIO()
-    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
-    pyarrow.csv.write_csv(pa.table(arrays, names=names), buffer, options)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, names))
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(buffer.getbuffer())
 
 
 def _fill_received(connection: psycopg.Connection, table: readers.TableFile) -> None:

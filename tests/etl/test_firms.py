@@ -9,7 +9,7 @@ import pytest
 
 from coagg import database
 from coagg.errors import CoaggError
-from etl import coordinates, firms
+from etl import coordinates, firms, ledger
 from etl.firms import CleaningSettings, load_firms
 
 HEADER = "firm_id,firm_name,place_code,industry_code,output,employment,lon,lat\n"
@@ -217,7 +217,7 @@ def test_a_full_disk_is_one_line_and_changes_nothing(db_settings, tmp_path, monk
     def full(source, target):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(firms.shutil, "copyfile", full)
+    monkeypatch.setattr(ledger.shutil, "copyfile", full)
     with pytest.raises(CoaggError, match=r"No space left on device; make room") as caught:
         load(db_settings, survey(tmp_path / "full.csv", 17))
     assert "\n" not in str(caught.value)

@@ -1,0 +1,148 @@
+"""The ledger of inputs beside the firms, and what every loader does alike: keep, copy, record.
+
+A loader opens its file, asks `unchanged`, writes its rows and calls `record`, all in one
+transaction that it holds alone for its kind of file (`hold`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from coagg.errors import CoaggError
+from coagg.settings import Settings
+from coagg.version import VERSION
+
+
+@dataclass
+class InputReport:
+    """What a load of an input tells at its end; rows_read = rows_clean + rows_refused.
+
+    `reasons` counts refused rows, `flags` what is doubtful among the clean ones, `facts` holds
+    further findings of the kind of file; `notes` are lines for the user.
+    """
+
+    kind: str
+    dataset: str
+    file: str
+    layout: str
+    format: str
+    encoding: str | None
+    rows_read: int = 0
+    rows_clean: int = 0
+    rows_refused: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    flags: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    unchanged: bool = False
+
+
+def settings_key(parts: Mapping[str, Any]) -> str:
+    """Hash over everything beside the file that makes a load the same load, and the code's version.
+
+    `parts` must be fit for JSON.
+    """
+    text = json.dumps({**parts, "code": VERSION}, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hold(connection: psycopg.Connection, kind: str) -> None:
+    """Hold loads of a kind of file until the transaction ends. Raises CoaggError when held."""
+    row = connection.execute(
+        "SELECT pg_try_advisory_xact_lock(hashtext(%s))", (f"coagg load {kind}",)
+    ).fetchone()
+    if row is None or not row[0]:
+        raise CoaggError(f"another load of {kind} is running: wait for it, or stop it")
+
+
+def unchanged(
+    connection: psycopg.Connection, kind: str, dataset: str, sha256: str, key: str
+) -> InputReport | None:
+    """The report of the current load when it is of this file with these settings, else None."""
+    row = connection.execute(
+        "SELECT file_name, layout, file_format, file_encoding, rows_read, rows_clean, "
+        "rows_refused, counts FROM ops.input_load WHERE kind = %s AND dataset = %s "
+        "AND superseded_at IS NULL AND file_sha256 = %s AND settings_sha256 = %s",
+        (kind, dataset, sha256, key),
+    ).fetchone()
+    if row is None:
+        return None
+    *told, counts = row
+    kept = {name: counts.get(name, {}) for name in ("reasons", "flags", "facts")}
+    return InputReport(kind, dataset, *told, **kept, unchanged=True)
+
+
+def record(
+    connection: psycopg.Connection, report: InputReport, *, sha256: str, file_bytes: int, key: str
+) -> None:
+    """Write the load into ops.input_load in place of the one its dataset had."""
+    connection.execute(
+        "UPDATE ops.input_load SET superseded_at = now() "
+        "WHERE kind = %s AND dataset = %s AND superseded_at IS NULL",
+        (report.kind, report.dataset),
+    )
+    counts = {"reasons": report.reasons, "flags": report.flags, "facts": report.facts}
+    connection.execute(
+        "INSERT INTO ops.input_load (kind, dataset, file_name, file_sha256, file_bytes, "
+        "file_format, file_encoding, layout, settings_sha256, rows_read, rows_clean, "
+        "rows_refused, counts, code_version) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            report.kind, report.dataset, report.file, sha256, file_bytes, report.format,
+            report.encoding, report.layout, key, report.rows_read, report.rows_clean,
+            report.rows_refused, Jsonb(counts), VERSION,
+        ),
+    )  # fmt: skip
+
+
+def keep_file(settings: Settings, path: Path, sha256: str) -> None:
+    """Keep the file as received under its hash; written aside and renamed, so never half there."""
+    folder = settings.received_dir
+    target = folder / f"{sha256}{''.join(path.suffixes[-2:])}"
+    if target.exists():
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(target.name + ".part")
+        shutil.copyfile(path, aside)
+        aside.rename(target)
+    except OSError as fault:
+        raise CoaggError(
+            f"{path} cannot be kept in {folder}: {fault.strerror}; make room, or name another "
+            "folder in COAGG_DATA_DIR"
+        ) from None
+
+
+def copy_table(connection: psycopg.Connection, name: str, rows: pa.Table) -> None:
+    """COPY an Arrow table; by CSV, which Arrow writes natively and COPY reads natively."""
+    if rows.num_rows == 0:
+        return
+    arrays, names = [], []
+    for column, label in zip(rows.columns, rows.column_names, strict=True):
+        if pa.types.is_list(column.type):
+            inner = pc.binary_join(column, ",")
+            column = pc.binary_join_element_wise("{", inner, "}", "")
+        arrays.append(column)
+        names.append(label)
+    buffer = io.BytesIO()
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
+    pyarrow.csv.write_csv(pa.table(arrays, names=names), buffer, options)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, names))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(buffer.getbuffer())
