@@ -99,12 +99,14 @@ def soil(
     places: dict[str, Prefecture],
     zero_loss: float,
     rng: np.random.Generator,
+    pile_up_places: int = PILE_UP_PLACES,
 ) -> SoiledYear:
     """Put dirt on one year's rows.
 
     `rows` holds FILE_FIELDS (codes and names as text), firm_number, lon, lat (WGS-84),
     prefecture_code and agglomeration_code; the order of the file is drawn here. `zero_loss` is
-    the share of leading zeros that were lost, as in a file that has passed through a spreadsheet.
+    the share of leading zeros that were lost, as in a file that has passed through a spreadsheet;
+    `pile_up_places` how many prefectures of an agglomeration have a pile-up.
     """
     repeated = rows.sample(round(DUPLICATE_SHARE * len(rows)), random_state=rng)
     rows = pd.concat([rows, repeated]).sample(frac=1, random_state=rng).reset_index(drop=True)
@@ -119,7 +121,7 @@ def soil(
         zero = rows[field].str.startswith("0") & rows[field].str.isdigit()
         lost = zero & (rng.random(len(rows)) < zero_loss) & (kind == "")
         kind[lost], touched[lost] = name, field
-    _mark_pile_ups(rows, kind, rng)
+    _mark_pile_ups(rows, kind, pile_up_places, rng)
     for name, (share, _) in FAULTS.items():
         clean = np.flatnonzero(kind == "")
         kind[rng.choice(clean, 2 * round(share * len(rows) / 2), replace=False)] = name
@@ -151,11 +153,13 @@ def soil(
     return SoiledYear(text, fields_off, dirt, rows, recorded)
 
 
-def _mark_pile_ups(rows: pd.DataFrame, kind: np.ndarray, rng: np.random.Generator) -> None:
+def _mark_pile_ups(
+    rows: pd.DataFrame, kind: np.ndarray, places: int, rng: np.random.Generator
+) -> None:
     """Rows of the biggest prefectures of each agglomeration fall back to the city's centre."""
     inside = rows[rows.agglomeration_code != ""]
     for _, cell in inside.groupby("agglomeration_code"):
-        for code, firms in cell.prefecture_code.value_counts().head(PILE_UP_PLACES).items():
+        for code, firms in cell.prefecture_code.value_counts().head(places).items():
             here = np.flatnonzero((rows.prefecture_code == code) & (kind == ""))
             pile = int(np.clip(PILE_UP_SHARE * firms, *PILE_UP_FIRMS))
             if len(here) >= 2 * pile:
@@ -172,11 +176,11 @@ def _recorded_places(
     recorded = rows[["lon", "lat"]].to_numpy(dtype=float).copy()
     for i in np.flatnonzero(kind == "pile_up"):
         recorded[i] = places[rows.prefecture_code[i]].cities[0, :2]
+    prefecture = rows.prefecture_code.to_numpy()
+    neighbours = rows.groupby("agglomeration_code").indices
     for i in np.flatnonzero(kind == "outside_own_prefecture"):
-        others = np.flatnonzero(
-            (rows.agglomeration_code == rows.agglomeration_code[i])
-            & (rows.prefecture_code != rows.prefecture_code[i])
-        )
+        near = neighbours[rows.agglomeration_code[i]]
+        others = near[prefecture[near] != prefecture[i]]
         other = rng.choice(others)
         jitter = rng.normal(0, 5e-4, 2)
         inside = shapely.contains_xy(

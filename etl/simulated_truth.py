@@ -1,0 +1,138 @@
+"""What the made economy's truth folder holds, one frame a year, and the list of input files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from etl.simulated_dirt import SoiledYear
+from etl.simulated_files import YearFormat
+from etl.simulated_industries import Industry
+from etl.simulated_space import LEVELS
+
+
+def append(path: Path, table: pd.DataFrame, first: bool) -> None:
+    """Add rows to a csv file; the first rows begin it anew."""
+    table.to_csv(path, mode="w" if first else "a", header=first, index=False, lineterminator="\n")
+
+
+def true_firms(soiled: SoiledYear, year: int) -> pd.DataFrame:
+    """survey_year, row_number, firm_number, cell and place as in `simulated_survey.Truth`."""
+    rows = soiled.rows
+    return pd.DataFrame(
+        {
+            "survey_year": year,
+            "row_number": np.arange(1, len(rows) + 1),
+            "firm_number": rows.firm_number,
+            "agglomeration_code": rows.agglomeration_code,
+            "prefecture_code": rows.prefecture_code,
+            "industry": rows.industry_code.str[:3],
+            "lon": rows.lon.astype(float).round(7),
+            "lat": rows.lat.astype(float).round(7),
+            "recorded_lon": soiled.recorded[:, 0].round(7),
+            "recorded_lat": soiled.recorded[:, 1].round(7),
+        }
+    )
+
+
+def true_dirt(soiled: SoiledYear, year: int) -> pd.DataFrame:
+    """survey_year, row_number, kind, outcome, field."""
+    dirt = soiled.dirt.assign(survey_year=year)
+    return dirt[["survey_year", "row_number", "kind", "outcome", "field"]]
+
+
+def links(
+    phi: np.ndarray, agglomerations: list[str], industries: tuple[Industry, ...], year: int
+) -> pd.DataFrame:
+    """Planted links: survey_year, agglomeration_code, from_industry, to_industry (2002 groups)."""
+    c, j, k = np.nonzero(phi)
+    code = np.array([i.gbt4754_2002[:3] for i in industries])
+    return pd.DataFrame(
+        {
+            "survey_year": year,
+            "agglomeration_code": np.array(agglomerations)[c],
+            "from_industry": code[j],
+            "to_industry": code[k],
+        }
+    )
+
+
+def relations(
+    phi: np.ndarray,
+    level: np.ndarray,
+    agglomerations: list[str],
+    industries: tuple[Industry, ...],
+    year: int,
+    style: YearFormat,
+) -> pd.DataFrame:
+    """Planted pairs as in `simulated_survey.Truth`, in the year's own classification.
+
+    null: both industries are random subsets of the pool.
+    """
+    both = phi & phi.transpose(0, 2, 1)
+    upper = np.triu(np.ones(phi.shape[1:], dtype=bool), 1)
+    idle = LEVELS[level] == 0
+    kinds = {
+        "one_way": phi & ~both,
+        "two_way": both & upper,
+        "null": idle[:, :, None] & idle[:, None, :] & upper,
+    }
+    code = np.array([getattr(i, style.classification)[:3] for i in industries])
+    parts = []
+    for kind, where in kinds.items():
+        c, j, k = np.nonzero(where)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "survey_year": year,
+                    "agglomeration_code": np.array(agglomerations)[c],
+                    "relation": kind,
+                    "fixed_industry": code[j],
+                    "redrawn_industry": code[k],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def true_cells(
+    columns: dict[str, np.ndarray],
+    agglomerations: list[str],
+    industries: tuple[Industry, ...],
+    year: int,
+) -> pd.DataFrame:
+    """One row a cell: survey_year, agglomeration_code, industry and the (C, J) columns given."""
+    count = len(industries)
+    code = np.array([i.gbt4754_2002[:3] for i in industries])
+    table = pd.DataFrame(
+        {
+            "survey_year": year,
+            "agglomeration_code": np.repeat(agglomerations, count),
+            "industry": np.tile(code, len(agglomerations)),
+        }
+    )
+    return table.assign(**{name: values.ravel() for name, values in columns.items()})
+
+
+def write_manifest(
+    out: Path, years: tuple[int, ...], uk_file: str, input_output: dict[str, Path]
+) -> Path:
+    """Write inputs.toml for `coagg rebuild --inputs`; paths are relative to it."""
+    lines = ["# Inputs of a rebuild, made by coagg simulate.", ""]
+    for year in years:
+        lines += ["[[firms]]", f'file = "survey_{year}.csv"', f"survey_year = {year}"]
+        lines += ['country = "CN"', ""]
+    lines += ["[[firms]]", f'file = "{uk_file}"', f"survey_year = {years[-1]}"]
+    lines += ['country = "GB"', ""]
+    for year in years:
+        lines += ["[[patents]]", f'file = "patents_{year}.csv"', ""]
+    lines += ["[[citations]]", 'file = "citations.csv"', ""]
+    lines += ["[input_output]", 'name = "made2007"', "year = 2007"]
+    lines += [f'{entry} = "{path.name}"' for entry, path in input_output.items()]
+    lines += ["", "[index]", f"years = [{', '.join(map(str, years))}]"]
+    lines += ['classification = "gbt4754_2002"', ""]
+    path = out / "inputs.toml"
+    path.write_text("\n".join(lines))
+    return path
