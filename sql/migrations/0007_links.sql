@@ -87,3 +87,22 @@ COMMENT ON COLUMN clean.match_decision.applicant_name IS 'Name of the applicant 
 COMMENT ON COLUMN clean.match_decision.panel_id IS 'The firm it is; null: none of the candidates.';
 COMMENT ON COLUMN clean.match_decision.decided_by IS 'Who decided.';
 COMMENT ON COLUMN clean.match_decision.decided_at IS 'When.';
+
+CREATE TABLE ops.match_run (
+    kind text NOT NULL CHECK (kind IN ('firms', 'patents')),
+    country text NOT NULL,
+    input_sha256 text NOT NULL,
+    counts jsonb NOT NULL,
+    seconds double precision NOT NULL,
+    code_version text NOT NULL,
+    finished_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, country)
+);
+COMMENT ON TABLE ops.match_run IS 'The links that stand: from what they were made, and what was counted.';
+COMMENT ON COLUMN ops.match_run.kind IS 'firms: firms over the years; patents: patents to firms.';
+COMMENT ON COLUMN ops.match_run.country IS 'Country code of the firms.';
+COMMENT ON COLUMN ops.match_run.input_sha256 IS 'Hash over the loads, settings, code and decisions; the same hash: nothing to do.';
+COMMENT ON COLUMN ops.match_run.counts IS 'Counts of the run: links by stage, ambiguous, refused.';
+COMMENT ON COLUMN ops.match_run.seconds IS 'How long it took.';
+COMMENT ON COLUMN ops.match_run.code_version IS 'Version of coagg that made them.';
+COMMENT ON COLUMN ops.match_run.finished_at IS 'When it became visible.';

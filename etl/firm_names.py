@@ -1,0 +1,175 @@
+"""Names of firms in one form: `normalise` keeps who it is, `stem` drops legal form and place.
+
+Words that make another legal person of it (集团, 分公司, 分厂, numbers) are never dropped. All
+functions take unique names; callers work on distinct values.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import opencc
+
+CJK = "\u3400-\u9fff\uf900-\ufaff"
+_BETWEEN_CJK = re.compile(rf"(?<=[{CJK}]) +| +(?=[{CJK}])")
+_JOINED = re.compile(r"(?<=\b\w) (?=\w\b)")
+_SILENT = re.compile(r"[.'`´’‘ʼ·・•]")
+_POSTFIXED_CODE = re.compile(r"<[^<>]{1,6}>$")
+_LEGAL_CJK = re.compile(
+    r"(?:股份)?有限(?:责任)?(?:总)?公司|股份有限责任公司|有限责任股份公司|股份公司|(?<![分子])公司$"
+    r"|株式会社|合同会社|有限会社"
+)
+_LATIN_FORMS = (
+    "ltd limited inc incorporated corp corporation co company companies gmbh mbh ag kg kgaa ohg "
+    "ug sa sas sarl srl spa sl slu plc llc lc lp llp bv nv kk oy oyj ab as asa aps pty pte pvt "
+    "sdn bhd kabushiki kaisha kabushikikaisha ltda sro zrt kft sp zoo ooo oao zao se cv and"
+)
+_LEGAL_LATIN = frozenset(_LATIN_FORMS.split())
+_PROVINCE_NAMES = (
+    "北京 天津 河北 山西 内蒙古 辽宁 吉林 黑龙江 上海 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 "
+    "广东 广西 海南 重庆 四川 贵州 云南 西藏 陕西 甘肃 青海 宁夏 新疆"
+)
+_PROVINCES = _PROVINCE_NAMES.split()
+_RANKS = ("特别行政区", "自治州", "自治县", "地区", "林区", "市", "省", "盟", "县")
+_PEOPLES = re.compile(
+    r"(?:土家族|布依族|哈萨克|柯尔克孜|蒙古族|朝鲜族|哈尼族|傣族|景颇族|傈僳族|彝族|藏族|羌族|苗族|"
+    r"侗族|壮族|回族|白族|黎族|蒙古|维吾尔)+$"
+)
+_NUMBERS = re.compile(
+    r"[0-9]+|第?[一二三四五六七八九十百]+(?=[分厂矿局处队所院车建冶煤号])|第[一二三四五六七八九十百]+"
+)
+_BRANCH = re.compile(r"集团|分公司|分厂|子公司|总公司|总厂|研究院|研究所|大学|学院|医院")
+
+
+@cache
+def _simplified() -> dict[int, str]:
+    """Traditional to simplified, character by character (OpenCC's table t2s)."""
+    convert = opencc.OpenCC("t2s").convert
+    table = {}
+    for point in (*range(0x3400, 0xA000), *range(0xF900, 0xFB00)):
+        other = convert(chr(point))
+        if len(other) == 1 and other != chr(point):
+            table[point] = other
+    return table
+
+
+def normalise(name: str | None) -> str:
+    """The name in one width, script, case and spacing, without punctuation; "" for nothing."""
+    if not name:
+        return ""
+    text = unicodedata.normalize("NFKC", name)
+    if text.isascii():
+        text = text.lower()
+    else:
+        text = text.translate(_simplified()).casefold()
+        if not text.isascii():
+            text = "".join(
+                c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+            )
+    text = _POSTFIXED_CODE.sub("", text.strip())
+    text = _SILENT.sub("", text)
+    text = "".join(c if c.isalnum() else " " for c in text)
+    text = " ".join(text.split())
+    return _BETWEEN_CJK.sub("", text) if " " in text else text
+
+
+@dataclass(frozen=True)
+class PlaceWords:
+    """Words for places at the head of a name, and the prefecture of each (None: province, or not
+    one prefecture alone)."""
+
+    words: Mapping[str, str | None]
+    longest: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "longest", max(map(len, self.words), default=0))
+
+    def split(self, text: str) -> tuple[str, str | None]:
+        """`text` without the places at its head, and the prefecture they name, if one."""
+        place: str | None = None
+        while True:
+            for length in range(min(self.longest, len(text) - 2), 1, -1):
+                word = text[:length]
+                if word in self.words:
+                    place = self.words[word] or place
+                    text = text[length:]
+                    break
+            else:
+                return text, place
+
+    def find(self, text: str | None) -> str | None:
+        """Prefecture of the first place word in the first 12 characters of an address."""
+        if not text:
+            return None
+        for start in range(min(len(text), 12)):
+            for length in range(min(self.longest, len(text) - start), 1, -1):
+                found = self.words.get(text[start : start + length])
+                if found:
+                    return found
+        return None
+
+
+def place_words(names: Iterable[tuple[str, str | None]]) -> PlaceWords:
+    """From (name of a place, prefecture code or None): the names, short forms, the provinces."""
+    words: dict[str, str | None] = {}
+
+    def add(word: str, code: str | None) -> None:
+        if len(word) < 2:
+            return
+        known = words.setdefault(word, code)
+        if known != code:
+            words[word] = None  # several places of this name: it may be dropped, but says nothing
+
+    for name, code in names:
+        full = normalise(name)
+        add(full, code)
+        for rank in _RANKS:
+            if full.endswith(rank) and len(full) - len(rank) >= 2:
+                short = _PEOPLES.sub("", full[: -len(rank)])
+                add(short, code)
+                break
+    for province in _PROVINCES:
+        words.setdefault(province, None)
+        words.setdefault(province + "省", None)
+    words["吉林"] = None  # the province, or its city
+    for region in ("内蒙古", "广西壮族", "西藏", "宁夏回族", "新疆维吾尔"):
+        words[region + "自治区"] = None
+    words["中国"] = None
+    return PlaceWords(words)
+
+
+def stem(normalised: str, places: PlaceWords | None = None) -> tuple[str, str | None]:
+    """(stem, prefecture named at its head) of a normalised name.
+
+    The legal form goes wherever it stands, the place only at the head; 集团, 分公司, 分厂 stay. A
+    name that is nothing but place and form is kept as it is.
+    """
+    text = _LEGAL_CJK.sub("", normalised)
+    if text and not _has_cjk(text):
+        text = _latin_stem(text)
+    place: str | None = None
+    if places is not None:
+        text, place = places.split(text)
+    return (text, place) if len(text) >= 2 else (normalised, place)
+
+
+def markers(text: str) -> tuple[str, ...]:
+    """Parts of a stem that tell one legal person from a like-named one: numbers, branch words."""
+    return tuple(sorted(_NUMBERS.findall(text) + _BRANCH.findall(text)))
+
+
+def _has_cjk(text: str) -> bool:
+    return any("\u3400" <= c <= "\u9fff" for c in text)
+
+
+def _latin_stem(text: str) -> str:
+    words = _JOINED.sub("", text).split()
+    if len(words) > 1 and words[0] == "the":
+        words = words[1:]
+    while len(words) > 1 and words[-1] in _LEGAL_LATIN:
+        words.pop()
+    return " ".join(words)
