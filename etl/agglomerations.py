@@ -1,8 +1,10 @@
 """Which prefectures make up which urban agglomeration, and what the place codes of surveys mean.
 
-The shipped list holds 19 official clusters and two city regions; the paper's own list of 21 is
-not public. Eight prefectures are claimed twice: the explicit column `assigned` gives each to the
-claimant with a core city in the prefecture's own province, else to the one that claims it whole.
+The shipped list holds 19 official clusters and two city regions; the paper's own list of 21 is not
+public. The United Kingdom is one agglomeration of all its regions, since a pair of industries is
+measured there in the country as a whole. Eight Chinese prefectures are claimed twice: the explicit
+column `assigned` gives each to the claimant with a core city in the prefecture's own province,
+else to the one that claims it whole.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from coagg.errors import CoaggError
 from etl.boundaries import DATA
 from etl.csv_tables import as_bool, read_table
 
+UNITED_KINGDOM = DATA / "agglomerations" / "united_kingdom.csv"
 SHIPPED = DATA / "agglomerations" / "agglomerations.csv"
 PLACE_CODES = DATA / "codes" / "cn_place_codes.csv"
 

@@ -85,8 +85,9 @@ def read_concordance(path: Path, codes: dict[str, set[str]]) -> pd.DataFrame:
     instead, its weights must add to one. basis, doubtful and official are optional. `codes` holds
     the codes of every classification that is loaded.
 
-    Raises CoaggError for another file name, an unknown code, a link that stands twice, links that
-    are no positive numbers, and weights that do not add to one.
+    Raises CoaggError for another file name, a classification translated to itself, an unknown
+    code, a link that stands twice, links that are no positive numbers, and weights that do not add
+    to one.
     """
     from_classification, _, to_classification = path.stem.partition("_to_")
     for name in (from_classification, to_classification):
@@ -96,6 +97,11 @@ def read_concordance(path: Path, codes: dict[str, set[str]]) -> pd.DataFrame:
             )
         if name not in codes:
             raise CoaggError(f"{path}: {name} is not loaded; load that classification first")
+    if from_classification == to_classification:
+        raise CoaggError(
+            f"{path}: leads from {from_classification} to itself, a translation without an end; "
+            "a concordance joins two classifications"
+        )
     table = read_table(
         path,
         ["from_code", "to_code"],

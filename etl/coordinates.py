@@ -11,14 +11,32 @@ missing points or null island have to be taken out first: (0, 0) read as BD-09 i
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
+import pyproj
 from numpy.typing import ArrayLike, NDArray
 
 from coagg.errors import CoaggError
 
 DATUMS = ("wgs84", "gcj02", "bd09")
+# Easting and northing of the British National Grid, metres, EPSG:27700.
+OSGB36 = "osgb36"
+ALL_DATUMS = (*DATUMS, OSGB36)
+
+# EPSG:27700 to EPSG:4326 by EPSG:1314, the seven parameters of Ordnance Survey.
+_OSGB36_TO_WGS84 = """
++proj=pipeline
++step +inv +proj=tmerc +lat_0=49 +lon_0=-2 +k=0.9996012717 +x_0=400000 +y_0=-100000 +ellps=airy
++step +proj=push +v_3
++step +proj=cart +ellps=airy
++step +proj=helmert +x=446.448 +y=-125.157 +z=542.06 +rx=0.15 +ry=0.247 +rz=0.842 +s=-20.489
+      +convention=position_vector
++step +inv +proj=cart +ellps=WGS84
++step +proj=pop +v_3
++step +proj=unitconvert +xy_in=rad +xy_out=deg
+"""
 
 # Krasovsky 1940, the ellipsoid of the GCJ-02 formulas.
 _SEMI_MAJOR_AXIS_M = 6_378_245.0
@@ -39,7 +57,7 @@ Points = tuple[Floats, Floats]
 
 
 def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> Points:
-    """Convert points in `datum` (one of DATUMS) to WGS-84.
+    """Convert points in `datum` (one of ALL_DATUMS) to WGS-84; osgb36 takes easting and northing.
 
     Raises CoaggError for an unknown datum.
     """
@@ -49,7 +67,9 @@ def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> Points:
         return gcj02_to_wgs84(lon, lat)
     if datum == "wgs84":
         return np.array(lon, dtype=np.float64), np.array(lat, dtype=np.float64)
-    raise CoaggError(f"unknown datum '{datum}': use one of {', '.join(DATUMS)}")
+    if datum == OSGB36:
+        return osgb36_to_wgs84(lon, lat)
+    raise CoaggError(f"unknown datum '{datum}': use one of {', '.join(ALL_DATUMS)}")
 
 
 def wgs84_to_gcj02(lon: ArrayLike, lat: ArrayLike) -> Points:
@@ -70,6 +90,24 @@ def gcj02_to_bd09(lon: ArrayLike, lat: ArrayLike) -> Points:
 def bd09_to_gcj02(lon: ArrayLike, lat: ArrayLike) -> Points:
     """Invert `gcj02_to_bd09`; a round trip returns to the point within 1 mm."""
     return _in_blocks(_bd09_to_gcj02, lon, lat)
+
+
+def osgb36_to_wgs84(easting: ArrayLike, northing: ArrayLike) -> Points:
+    """Convert easting and northing of the British National Grid (metres) to WGS-84 degrees.
+
+    By the seven-parameter shift of EPSG, within some three metres of the grid shift of Ordnance
+    Survey, a file of its own; the registers' points are postcodes, hundreds of metres wide.
+    """
+    lon, lat = _british_grid().transform(
+        np.asarray(easting, np.float64), np.asarray(northing, np.float64)
+    )
+    return np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+
+
+@functools.cache
+def _british_grid() -> pyproj.Transformer:
+    """The shift without grid files: the same everywhere, whatever files a machine has."""
+    return pyproj.Transformer.from_pipeline(_OSGB36_TO_WGS84)
 
 
 def _in_blocks(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import psycopg
 
 from coagg import database
@@ -15,12 +18,16 @@ FEWEST = 200  # points below which the shares say nothing
 
 
 def shares_inside(
-    connection: psycopg.Connection, sample: CoordinateSample, country: str, survey_year: int
-) -> dict[str, dict[str, float]]:
+    connection: psycopg.Connection,
+    sample: CoordinateSample,
+    country: str,
+    survey_year: int,
+    datums: Sequence[str] = coordinates.DATUMS,
+) -> dict[str, dict[str, Any]]:
     """For each datum the shares of sampled points inside any prefecture and inside their own.
 
     Returns {datum: {"any": share, "own": share, "points": n}}; `own` is over the points whose
-    place code names a prefecture.
+    place code names a prefecture, None where no code does.
     """
     with connection.transaction(force_rollback=True):
         connection.execute(
@@ -28,7 +35,7 @@ def shares_inside(
             "(sample_id integer, datum text, lon float8, lat float8, place_code text)"
         )
         with connection.cursor() as cursor, cursor.copy("COPY datum_sample FROM STDIN") as copy:
-            for datum in coordinates.DATUMS:
+            for datum in datums:
                 lon, lat = coordinates.to_wgs84(sample.lon, sample.lat, datum)
                 points = zip(lon.tolist(), lat.tolist(), sample.place_code, strict=True)
                 for number, point in enumerate(points):
@@ -42,13 +49,13 @@ def shares_inside(
         datum: {
             "points": points,
             "any": inside / points,
-            "own": inside_own / with_place if with_place else float("nan"),
+            "own": inside_own / with_place if with_place else None,
         }
         for datum, points, inside, with_place, inside_own in rows
     }
 
 
-def choose(stated: str | None, shares: dict[str, dict[str, float]]) -> tuple[str, str | None]:
+def choose(stated: str | None, shares: dict[str, dict[str, Any]]) -> tuple[str, str | None]:
     """The datum to read the file in, and a remark when the points speak against it.
 
     A stated datum is obeyed. Where none is stated the best one is taken, said aloud. Raises
@@ -56,7 +63,7 @@ def choose(stated: str | None, shares: dict[str, dict[str, float]]) -> tuple[str
     """
     enough = bool(shares) and min(s["points"] for s in shares.values()) >= FEWEST
     # by the own prefecture, where place codes tell it; the outer border alone moves few points
-    measure = "own" if enough and all(s["own"] == s["own"] for s in shares.values()) else "any"
+    measure = "own" if enough and all(s["own"] is not None for s in shares.values()) else "any"
     best = max(shares, key=lambda datum: shares[datum][measure]) if enough else None
     if stated is None:
         if best is None:

@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from coagg.errors import CoaggError
-from etl import firm_values
+from etl import coordinates, firm_values
 
 # West, south, east and north of a box round each country, with room for any datum; degrees.
 COUNTRY_BOXES = {"CN": (73.0, 3.0, 136.0, 54.0), "GB": (-9.0, 49.0, 2.5, 61.5)}
 FEWEST_DECIMALS = 3
+COARSE_METRES = 100.0  # what three decimals of a degree are
+# East and north of the British National Grid, metres.
+GRID_LIMITS = (700_000.0, 1_300_000.0)
 
 REASONS = (
     "coordinates_missing",
@@ -37,8 +40,10 @@ class Points(NamedTuple):
     low_precision: np.ndarray
 
 
-def read_points(lon_text: pa.Array, lat_text: pa.Array, country: str) -> Points:
-    """Read trimmed text as points of a country.
+def read_points(
+    lon_text: pa.Array, lat_text: pa.Array, country: str, datum: str | None = None
+) -> Points:
+    """Read trimmed text as points of a country; in datum osgb36 they are metres, not degrees.
 
     Raises CoaggError for a country without a box.
     """
@@ -49,6 +54,8 @@ def read_points(lon_text: pa.Array, lat_text: pa.Array, country: str) -> Points:
     lon, lat = lon_read.values, lat_read.values
     missing = firm_values.as_mask(lon_text.is_null()) | firm_values.as_mask(lat_text.is_null())
     unreadable = lon_read.unreadable | lat_read.unreadable
+    if datum == coordinates.OSGB36:
+        return _grid_points(lon, lat, missing, unreadable, box)
 
     swapped = ~_inside(lon, lat, box) & _inside(lat, lon, box)
     lon, lat = np.where(swapped, lat, lon), np.where(swapped, lon, lat)
@@ -70,6 +77,40 @@ def read_points(lon_text: pa.Array, lat_text: pa.Array, country: str) -> Points:
         reason,
         swapped & kept,
         low_precision,
+    )
+
+
+def _grid_points(
+    easting: np.ndarray,
+    northing: np.ndarray,
+    missing: np.ndarray,
+    unreadable: np.ndarray,
+    box: tuple[float, float, float, float],
+) -> Points:
+    """Points of the British National Grid, metres: a swap of axes cannot be told there."""
+    zero = (easting == 0) & (northing == 0)
+    possible = (
+        (easting >= 0)
+        & (easting <= GRID_LIMITS[0])
+        & (northing >= 0)
+        & (northing <= GRID_LIMITS[1])
+    )
+    lon, lat = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
+    lon[possible], lat[possible] = coordinates.osgb36_to_wgs84(
+        easting[possible], northing[possible]
+    )
+    inside = _inside(lon, lat, box)
+    reason = np.select(
+        [missing, unreadable, zero, ~possible, ~inside], list(range(len(REASONS))), KEPT
+    )
+    kept = reason == KEPT
+    coarse = kept & (np.mod(easting, COARSE_METRES) == 0) & (np.mod(northing, COARSE_METRES) == 0)
+    return Points(
+        np.where(kept, easting, np.nan),
+        np.where(kept, northing, np.nan),
+        reason,
+        np.zeros(len(kept), dtype=bool),
+        coarse,
     )
 
 

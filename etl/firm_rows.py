@@ -17,7 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coagg.errors import CoaggError
-from etl import coordinates, firm_points, firm_values, industry_codes, layouts, organisation_codes
+from etl import (
+    coordinates,
+    firm_codes,
+    firm_points,
+    firm_values,
+    industry_codes,
+    layouts,
+    organisation_codes,
+)
 from etl.firm_scan import CoordinateSample, Scan, coordinate_sample, mapped_text, scan
 from etl.table_file import Batch, TableFile
 
@@ -112,10 +120,7 @@ def firm_batches(
     Chinese datum outside China, or what the file raises while it is read.
     """
     firm_points.country_box(country)
-    if datum not in coordinates.DATUMS:
-        raise CoaggError(f"unknown datum {datum!r}: use one of {', '.join(coordinates.DATUMS)}")
-    if country != "CN" and datum != "wgs84":
-        raise CoaggError(f"datum {datum} is used in China only: load {country} with --datum wgs84")
+    check_datum(country, datum)
     unit = mapping.output_unit or "thousand_cny"
     if unit not in layouts.OUTPUT_UNITS:
         units = ", ".join(layouts.OUTPUT_UNITS)
@@ -124,6 +129,19 @@ def firm_batches(
     for batch in table.batches(rows):
         cleaner = _Cleaner(batch, mapping, country, scan)
         yield cleaner.clean(survey_year, datum, layouts.OUTPUT_UNITS[unit])
+
+
+def check_datum(country: str, datum: str) -> None:
+    """Raise CoaggError for an unknown datum, and for one that the country does not use."""
+    if datum not in coordinates.ALL_DATUMS:
+        known = ", ".join(coordinates.ALL_DATUMS)
+        raise CoaggError(f"unknown datum {datum!r}: use one of {known}")
+    if country != "CN" and datum not in ("wgs84", coordinates.OSGB36):
+        raise CoaggError(f"datum {datum} is used in China only: load {country} with --datum wgs84")
+    if country != "GB" and datum == coordinates.OSGB36:
+        raise CoaggError(
+            f"datum {datum} is used in the United Kingdom only: load {country} with another --datum"
+        )
 
 
 class _Cleaner:
@@ -142,7 +160,7 @@ class _Cleaner:
         return mapped_text(self.batch, self.mapping, column)
 
     def clean(self, survey_year: int, datum: str, thousand_cny: float) -> FirmBatch:
-        points = firm_points.read_points(self.text("lon"), self.text("lat"), self.country)
+        points = firm_points.read_points(self.text("lon"), self.text("lat"), self.country, datum)
         other_year = self._other_year(survey_year)
         kept = (points.reason == firm_points.KEPT) & ~other_year
         self.flags["axes_swapped"] = points.swapped
@@ -204,18 +222,23 @@ class _Cleaner:
         return codes
 
     def _industry(self) -> tuple[pa.Array, pa.Array]:
+        stated, further = firm_codes.stated_codes(self.batch, self.mapping, self.country)
+        old = firm_codes.older_codes(
+            self.text("industry_code"), stated, self.scan.code_length, self.country
+        )
         codes, repaired = industry_codes.repair_codes(
-            self.text("industry_code"),
+            pc.if_else(old, pa.scalar(None, pa.string()), stated),
             self.text("industry_division"),
             self.scan.industries,
             length=self.scan.code_length,
             divisions=industry_codes.DIVISIONS[self.country],
         )
         industry, unknown = industry_codes.industries(codes, self.scan.industries)
+        codes = pc.if_else(old, stated, codes)
         self.flags["industry_missing"] = firm_values.as_mask(codes.is_null())
-        self.flags["industry_unknown"] = unknown
+        self.flags["industry_unknown"] = unknown | firm_values.as_mask(old)
         self.flags["industry_zero_restored"] = repaired
-        return codes, industry
+        return firm_codes.joined(codes, further), industry
 
     def _output(self, thousand_cny: float) -> pa.Array:
         text = self.text("output")

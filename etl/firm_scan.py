@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coagg.errors import CoaggError
-from etl import firm_points, firm_values, industry_codes, layouts, organisation_codes
+from etl import (
+    firm_codes,
+    firm_points,
+    firm_values,
+    industry_codes,
+    layouts,
+    organisation_codes,
+)
 from etl.table_file import Batch, TableFile
 
 SAMPLE_POINTS = 20_000
@@ -49,7 +56,11 @@ class Scan:
 
 
 def coordinate_sample(
-    table: TableFile, mapping: layouts.Mapping, country: str, points: int = SAMPLE_POINTS
+    table: TableFile,
+    mapping: layouts.Mapping,
+    country: str,
+    points: int = SAMPLE_POINTS,
+    datum: str | None = None,
 ) -> CoordinateSample:
     """Points of rows drawn at random, the same ones at every call; only rows that would be kept."""
     lon, lat = np.empty(0), np.empty(0)
@@ -57,7 +68,7 @@ def coordinate_sample(
     keys = np.empty(0, dtype=np.uint64)
     for batch in mapped_batches(table, mapping, ("lon", "lat", "place_code")):
         read = firm_points.read_points(
-            mapped_text(batch, mapping, "lon"), mapped_text(batch, mapping, "lat"), country
+            mapped_text(batch, mapping, "lon"), mapped_text(batch, mapping, "lat"), country, datum
         )
         drawn = _random_keys(batch.row_numbers())
         wanted = read.reason == firm_points.KEPT
@@ -103,11 +114,11 @@ def scan(
     codes: Counter[tuple[str | None, str | None]] = Counter()
     years: Counter[str] = Counter()
     ids = whole_ids = 0
-    wanted = ("industry_code", "industry_division", "survey_year", "firm_id")
+    wanted = (*firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id")
     for batch in mapped_batches(table, mapping, wanted):
         pairs = pa.table(
             {
-                "code": mapped_text(batch, mapping, "industry_code"),
+                "code": firm_codes.stated_codes(batch, mapping, country)[0],
                 "division": mapped_text(batch, mapping, "industry_division"),
             }
         )

@@ -25,6 +25,7 @@ _NULL = pa.scalar(None, pa.string())
 _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _NOT_FINITE = r"^(?i)[+-]?(nan|inf|infinity)$"
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
+_DAY_FIRST = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{4})")
 _YEAR = re.compile(r"([0-9]{4})(?:$|[^0-9].*|[0-9]{2}$|[0-9]{4}$)", re.DOTALL)
 
 Mapped = TypeVar("Mapped")
@@ -86,8 +87,11 @@ def by_unique(text: pa.Array, function: Callable[[str], Mapped | None]) -> list[
 
 
 def year_of(text: str) -> int | None:
-    """The year a text begins with: 1998, 1998.0, 1998年, 1998-05-01, 199805; None for another."""
-    found = _YEAR.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    """The year of a text: 1998, 1998.0, 1998年, 1998-05-01, 199805, 14/04/1998; else None."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    found = _YEAR.fullmatch(plain)
+    if found is None and (day_first := _DAY_FIRST.fullmatch(plain)):
+        return int(day_first[2])
     return int(found[1]) if found else None
 
 

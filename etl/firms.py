@@ -22,7 +22,7 @@ from coagg import database
 from coagg.errors import CoaggError
 from coagg.settings import SQL, Settings
 from coagg.version import VERSION
-from etl import datum_check, firm_rows, layouts, ledger, readers, reference
+from etl import coordinates, datum_check, firm_rows, layouts, ledger, readers, reference
 
 RULES = SQL / "transforms" / "firms"
 SWAP_TRIES = 60
@@ -90,15 +90,18 @@ def load_firms(
     with database.connect(settings) as connection, _YearLock(settings, country, survey_year):
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
-        stated = datum or mapping.datum
+        stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
+        if stated:
+            firm_rows.check_datum(country, stated)
         key = _settings_key(chosen, stated, cleaning, connection)
         done = _unchanged(connection, country, survey_year, table.sha256, key)
         if done is not None:
             return done
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
-        sample = firm_rows.coordinate_sample(table, mapping, country)
-        shares = datum_check.shares_inside(connection, sample, country, survey_year)
+        sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
+        datums = coordinates.DATUMS if country == "CN" else (stated or "wgs84",)
+        shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
         datum, note = datum_check.choose(stated, shares)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
         ledger.keep_file(settings, path, table.sha256)

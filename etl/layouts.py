@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coagg.errors import CoaggError
-from etl.coordinates import DATUMS
+from etl.coordinates import ALL_DATUMS
 
 LAYOUT_DIR = Path(__file__).parent / "data" / "layouts"
 
@@ -36,6 +36,9 @@ COLUMNS = (
     "established_year",
     "place_code",
     "industry_code",
+    "industry_code_2",
+    "industry_code_3",
+    "industry_code_4",
     "industry_division",
     "output",
     "employment",
@@ -71,7 +74,9 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
 
 Rows: {columns}.
 lon, lat and industry_code are required, the others may be left out. Alternatives are separated
-by |, the first one found in the file counts. Width of brackets, blanks and case do not matter.
+by |, the first one found in the file counts; where @datum has as many as lon, each header of lon
+has its own datum. industry_code_2 to _4 are read for country GB, whose firms have several. Width
+of brackets, blanks and case do not matter.
 Begin with a copy of {folder}/demo.csv, then: coagg load firms FILE --survey-year 2010
 --layout my_layout.csv. A new year is a new column.""".format(
     columns=", ".join(COLUMNS), folder="etl/data/layouts"
@@ -142,6 +147,14 @@ class Layout:
         """What the layout says in one cell, empty where nothing."""
         return self.cells.get(row, {}).get(heading, "")
 
+    def datum(self, heading: str, lon_header: str | None) -> str | None:
+        """The datum of a column of longitudes: the one that stands at the header's place."""
+        stated = self.alternatives("@datum", heading)
+        if len(stated) < 2:
+            return stated[0] if stated else None
+        known = [normalised(name) for name in self.alternatives("lon", heading)]
+        return stated[known.index(normalised(lon_header or ""))]
+
     def alternatives(self, column: str, heading: str) -> list[str]:
         """Headers a column may have, the preferred one first."""
         return [text.strip() for text in self.cell(column, heading).split("|") if text.strip()]
@@ -176,7 +189,7 @@ class Layout:
             survey_year=survey_year,
             columns=columns,
             country=settings["@country"],
-            datum=settings["@datum"],
+            datum=self.datum(heading, columns["lon"]),
             output_unit=settings["@output_unit"],
             classification=settings["@classification"],
         )
@@ -284,7 +297,12 @@ def detect_layout(
     if not with_year:
         years = "; ".join(f"{layout.name}: {layout.survey_years()}" for layout in layouts)
         raise CoaggError(f"no layout has a column for {survey_year} ({years}): write one")
-    nearest = min(with_year, key=lambda layout: len(missing[layout.name] or ()))
+
+    def distance(layout: Layout) -> tuple[int, int]:
+        found, _ = layout._find(headers, layout.heading(survey_year) or "")
+        return len(missing[layout.name] or ()), -sum(name is not None for name in found.values())
+
+    nearest = min(with_year, key=distance)
     nearest.map(headers, survey_year, file)
     raise AssertionError("a layout that misses columns must not map")
 
@@ -333,9 +351,16 @@ def _read_layout(path: Path) -> Layout:
             about = row[1].strip() if len(row) > 1 else ""
         values = [cell.strip() for cell in row[2:]]
         cells[name] = dict(zip([year.heading for year in years], values, strict=False))
-    for setting, allowed in (("@datum", DATUMS), ("@output_unit", tuple(OUTPUT_UNITS))):
+    for setting, allowed in (("@datum", ALL_DATUMS), ("@output_unit", tuple(OUTPUT_UNITS))):
         for heading, value in cells.get(setting, {}).items():
-            if value and value not in allowed:
+            words = value.split("|") if setting == "@datum" else [value]
+            lons = cells.get("lon", {}).get(heading, "").split("|")
+            if len(words) > 1 and len(words) != len(lons):
+                raise CoaggError(
+                    f"{path}: @datum of {heading} has {len(words)} alternatives, lon {len(lons)}: "
+                    "state one for all, or one for each"
+                )
+            if value and not all(word.strip() in allowed for word in words):
                 raise CoaggError(
                     f"{path}: {setting} of {heading} is {value!r}; use one of {', '.join(allowed)}"
                 )

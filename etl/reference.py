@@ -144,7 +144,7 @@ def _sources(
         _Source("place codes", [members.PLACE_CODES], ["20_place_codes.sql"], _load_place_codes),
         _Source(
             "agglomerations",
-            [places],
+            [places, members.UNITED_KINGDOM],
             ["30_agglomerations.sql", "40_dissolve.sql"],
             lambda connection: _load_agglomerations(connection, places),
             asked=agglomerations is not None,
@@ -213,7 +213,11 @@ def _load_place_codes(connection: psycopg.Connection) -> list[Finding]:
 
 def _load_agglomerations(connection: psycopg.Connection, path: Path) -> list[Finding]:
     known = connection.execute("SELECT country, prefecture_code FROM reference.prefecture")
-    table = members.read_agglomerations(path, set(known.fetchall()))
+    known_areas = set(known.fetchall())
+    table = members.read_agglomerations(path, known_areas)
+    if not (table["country"] == "GB").any():  # a list of one's own may name British ones too
+        kingdom = members.read_agglomerations(members.UNITED_KINGDOM, known_areas)
+        table = pd.concat([table, kingdom], ignore_index=True)
     _copy(connection, "incoming_member", table)
     database.run_file(connection, RULES / "30_agglomerations.sql")
     database.run_file(connection, RULES / "40_dissolve.sql")

@@ -24,6 +24,7 @@ class Datum(StrEnum):
     wgs84 = "wgs84"
     gcj02 = "gcj02"
     bd09 = "bd09"
+    osgb36 = "osgb36"
 
 
 class Country(StrEnum):
@@ -151,7 +152,10 @@ def print_report(report: firms.LoadReport) -> None:
             table(
                 "Read in each datum, the share of sampled points inside",
                 ("datum", "any prefecture", "their own"),
-                [(d, f"{s['any']:.2%}", f"{s['own']:.2%}") for d, s in sorted(shares.items())],
+                [
+                    (d, f"{s['any']:.2%}", "" if s["own"] is None else f"{s['own']:.2%}")
+                    for d, s in sorted(shares.items())
+                ],
                 right=(1, 2),
             )
         )
