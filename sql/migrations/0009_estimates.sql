@@ -107,7 +107,7 @@ COMMENT ON COLUMN estimates.equality.first_column IS 'Column of the first coeffi
 COMMENT ON COLUMN estimates.equality.first_name IS 'Regressor of the first coefficient.';
 COMMENT ON COLUMN estimates.equality.second_column IS 'Column of the second coefficient.';
 COMMENT ON COLUMN estimates.equality.second_name IS 'Regressor of the second coefficient.';
-COMMENT ON COLUMN estimates.equality.difference IS 'First coefficient minus second.';
+COMMENT ON COLUMN estimates.equality.difference IS 'Second coefficient minus first.';
 COMMENT ON COLUMN estimates.equality.standard_error IS 'Clustered standard error of the difference.';
 COMMENT ON COLUMN estimates.equality.p IS 'P value of equality.';
 COMMENT ON COLUMN estimates.equality.standardised_difference IS 'The same of standardised coefficients, standard deviations taken as known.';

@@ -1,0 +1,1 @@
+"""Tables of the paper: specifications as data, estimates as rows, pages from them."""
