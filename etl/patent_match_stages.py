@@ -29,7 +29,7 @@ class MatchSettings:
     between application and survey year.
     """
 
-    threshold: float = 0.92
+    threshold: float = 0.90
     review_threshold: float = 0.85
     margin: float = 0.04
     min_stem: int = 5

@@ -9,7 +9,19 @@ from typing import Annotated
 import psycopg
 import typer
 
-from coagg.cli import compare, data, db, index, look
+from coagg.cli import (
+    compare,
+    data,
+    db,
+    estimate,
+    index,
+    input_output,
+    look,
+    match,
+    panel,
+    patents,
+    simulate,
+)
 from coagg.console import complain
 from coagg.errors import CoaggError
 
@@ -27,13 +39,22 @@ app = typer.Typer(
 )
 app.add_typer(db.app, name="db")
 app.add_typer(data.app, name="load")
+data.app.command("input-output")(input_output.load_input_output)
+data.app.command("patents")(patents.load_patents)
+data.app.command("citations")(patents.load_citations)
 app.command("layouts")(data.layouts)
 app.command("index")(index.index)
 app.command("compare")(compare.compare)
+app.command("panel")(panel.panel)
+app.command("estimate")(estimate.estimate)
+app.command("tables")(estimate.tables_)
+app.add_typer(match.app, name="match")
 app.add_typer(look.show, name="show")
+look.show.command("concordance")(input_output.show_concordance)
 app.command("map")(look.map_)
 app.command("check")(look.check)
 app.command("demo")(look.demo)
+app.command("simulate")(simulate.simulate)
 
 
 @app.callback()
