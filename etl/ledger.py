@@ -82,8 +82,11 @@ def unchanged(
     if row is None:
         return None
     *told, counts = row
-    kept = {name: counts.get(name, {}) for name in ("reasons", "flags", "facts")}
-    return InputReport(kind, dataset, *told, **kept, unchanged=True)
+    name, layout, format_, encoding, read, clean, refused = told
+    return InputReport(
+        kind, dataset, name, layout, format_, encoding, read, clean, refused,
+        counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
+    )  # fmt: skip
 
 
 def record(
