@@ -37,8 +37,8 @@ BLOCK_INDUSTRIES = (
 class IndexRequest:
     """What `coagg index` was asked for.
 
-    Only `index`, min_firms, pile_ups, spread_km and direction are settings of the result; the rest
-    says where and how to run.
+    Only `index`, min_firms, pile_ups, spread_km, direction and classification are settings of the
+    result; the rest says where and how to run. `classification` None: each year's own.
     """
 
     survey_year: int
@@ -49,6 +49,7 @@ class IndexRequest:
     pile_ups: str = "keep"
     spread_km: float = 1.0
     direction: str = "from-fixed"
+    classification: str | None = None
     workers: int = 1
     scheduler: str | None = None
     force: bool = False
@@ -59,6 +60,8 @@ class IndexRequest:
         chosen |= {"pile_ups": self.pile_ups, "direction": self.direction}
         if self.pile_ups == "spread":
             chosen["spread_km"] = self.spread_km
+        if self.classification is not None:
+            chosen["classification"] = self.classification
         return chosen
 
 
@@ -142,11 +145,15 @@ def _cells(
     connection: psycopg.Connection, request: IndexRequest
 ) -> Iterator[tuple[Cell, str, str]]:
     """Cells asked for, each with its agglomeration code and the hash of its points."""
+    if request.classification is not None:
+        firm_points.check_classification(connection, request.classification)
     chosen = firm_points.chosen_agglomerations(
         connection, request.country, request.survey_year, request.agglomerations
     )
     for code in chosen:
-        firms = firm_points.read_points(connection, request.country, request.survey_year, code)
+        firms = firm_points.read_points(
+            connection, request.country, request.survey_year, code, request.classification
+        )
         projected, _ = project_km(firms.lon, firms.lat)
         stays, projected = firm_points.treat_pile_ups(
             firms, projected, request.pile_ups, request.spread_km

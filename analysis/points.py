@@ -33,6 +33,27 @@ FROM (
 ) AS cell
 """
 
+# the same with industries translated to one classification
+CELL_HARMONISED = """
+SELECT
+    array_agg(row_number),
+    array_agg(lon),
+    array_agg(lat),
+    string_agg(industry, ''),
+    array_agg(pile_up)
+FROM (
+    SELECT
+        f.row_number, f.lon, f.lat, rpad(coalesce(f.industry, ''), 3) AS industry,
+        (f.flags @> '{pile_up}')::integer AS pile_up
+    FROM clean.firm_industry AS f
+    JOIN reference.agglomeration_member AS m
+        ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+    WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
+        AND f.classification = %s
+    ORDER BY f.row_number
+) AS cell
+"""
+
 AGGLOMERATIONS = """
 SELECT m.agglomeration_code, count(*)
 FROM clean.firm AS f
@@ -109,14 +130,41 @@ def chosen_agglomerations(
     return list(dict.fromkeys(asked or there))
 
 
+def check_classification(connection: psycopg.Connection, classification: str) -> None:
+    """Raises CoaggError for a classification that is not loaded, naming those that are."""
+    known = [
+        name
+        for (name,) in connection.execute(
+            "SELECT DISTINCT classification FROM reference.industry ORDER BY 1"
+        )
+    ]
+    if classification not in known:
+        raise CoaggError(
+            f"classification {classification!r}: not one that is loaded; those are "
+            f"{', '.join(known) or 'none (coagg db upgrade)'}"
+        )
+
+
 def read_points(
-    connection: psycopg.Connection, country: str, survey_year: int, agglomeration_code: str
+    connection: psycopg.Connection,
+    country: str,
+    survey_year: int,
+    agglomeration_code: str,
+    classification: str | None = None,
 ) -> FirmPoints:
-    """Points of one cell; the arrays come as one binary row, so reading costs next to nothing."""
+    """Points of one cell; the arrays come as one binary row, so reading costs next to nothing.
+
+    With `classification`, industries are translated to it (`reference.harmonised_industry`);
+    firms without a translation have industry ''.
+    """
     with connection.cursor(binary=True) as cursor:
         for loader in (_Float8Array, _Int4Array):
             loader.register(cursor)
-        row = cursor.execute(CELL, (country, survey_year, agglomeration_code)).fetchone()
+        key: tuple[object, ...] = (country, survey_year, agglomeration_code)
+        if classification is None:
+            row = cursor.execute(CELL, key).fetchone()
+        else:
+            row = cursor.execute(CELL_HARMONISED, (*key, classification)).fetchone()
     if row is None or row[0] is None:
         raise CoaggError(
             f"no firms of {country} {survey_year} in agglomeration {agglomeration_code}"

@@ -82,6 +82,12 @@ def index(
             help="from-fixed: j -> k holds j fixed and redraws k; from-redrawn: transpose."
         ),
     ] = Direction.fixed,
+    classification: Annotated[
+        str | None,
+        typer.Option(
+            help="Translate industries to one classification, gbt4754_2002 say; default the year's."
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(help="Threads; changes the time, never a number.")
     ] = os.cpu_count() or 1,
@@ -106,6 +112,7 @@ def index(
         min_firms=min_firms,
         pile_ups=pile_ups.value,
         direction=direction.value,
+        classification=classification,
         workers=workers,
         scheduler=scheduler,
         force=force,

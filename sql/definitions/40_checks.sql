@@ -22,6 +22,28 @@ refused AS (
         count(*) AS n
     FROM clean.refused
     GROUP BY country, survey_year
+),
+
+firm_cells AS (
+    SELECT DISTINCT
+        f.country,
+        f.survey_year,
+        f.classification,
+        m.agglomeration_code,
+        f.industry
+    FROM clean.firm_industry AS f
+    INNER JOIN reference.agglomeration_member AS m
+        ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+    INNER JOIN (
+        SELECT DISTINCT
+country,
+survey_year,
+settings ->> 'classification' AS classification
+        FROM panel.build
+    ) AS b
+        ON
+            f.country = b.country AND f.survey_year = b.survey_year
+            AND f.classification = b.classification
 )
 
 SELECT
@@ -108,7 +130,36 @@ FROM (
     SELECT FROM coagglomeration.unit
     GROUP BY measurement_id
     HAVING count(DISTINCT code_version) > 1
-) AS mixed;
+) AS mixed
+UNION ALL
+SELECT
+    'panel years older than their index',
+    count(*),
+    'coagg panel builds what changed'
+FROM panel.build AS b
+WHERE EXISTS (
+    SELECT FROM coagglomeration.unit AS u
+    WHERE
+        u.measurement_id = b.measurement_id AND u.country = b.country
+        AND u.survey_year = b.survey_year AND u.finished_at > b.built_at
+)
+UNION ALL
+SELECT
+    'cells of the panel whose firms vanished',
+    count(*),
+    'the year was loaded again: coagg index --survey-year ..., then coagg panel'
+FROM panel.industry_cell AS c
+INNER JOIN panel.build AS b
+    ON
+        c.measurement_id = b.measurement_id AND c.country = b.country
+        AND c.survey_year = b.survey_year
+WHERE NOT EXISTS (
+    SELECT FROM firm_cells AS f
+    WHERE
+        f.country = c.country AND f.survey_year = c.survey_year
+        AND f.agglomeration_code = c.agglomeration_code AND f.industry = c.industry
+        AND f.classification = b.settings ->> 'classification'
+);
 COMMENT ON VIEW ops.checks IS 'What coagg check prints: possible faults of the data base, how many there are, what to do.';
 COMMENT ON COLUMN ops.checks.title IS 'What would be wrong.';
 COMMENT ON COLUMN ops.checks.problems IS 'How many there are.';

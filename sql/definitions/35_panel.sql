@@ -1,0 +1,195 @@
+-- One classification over the years: links between any two, and the industry of a firm in any.
+
+DROP VIEW IF EXISTS ops.checks;
+DROP VIEW IF EXISTS clean.firm_industry;
+DROP VIEW IF EXISTS reference.harmonised_industry;
+DROP VIEW IF EXISTS reference.industry_translation;
+CREATE VIEW reference.industry_translation AS
+WITH forward AS (
+    SELECT
+from_classification,
+from_code,
+to_classification,
+to_code,
+weight,
+doubtful
+    FROM reference.industry_concordance
+),
+
+-- a concordance read backwards, where there is none that way
+backward AS (
+    SELECT
+        f.to_classification AS from_classification,
+        f.to_code AS from_code,
+        f.from_classification AS to_classification,
+        f.from_code AS to_code,
+        f.weight / sum(f.weight) OVER (
+            PARTITION BY f.to_classification, f.to_code, f.from_classification
+        ) AS weight,
+        f.doubtful
+    FROM forward AS f
+    WHERE NOT EXISTS (
+        SELECT FROM forward AS other
+        WHERE
+            other.from_classification = f.to_classification
+            AND other.to_classification = f.from_classification
+    )
+),
+
+one_step AS (
+    SELECT * FROM forward
+    UNION ALL
+    SELECT * FROM backward
+),
+
+known AS (
+    SELECT DISTINCT
+from_classification,
+to_classification
+FROM one_step
+),
+
+two_steps AS (
+    SELECT
+        a.from_classification,
+        a.from_code,
+        b.to_classification,
+        b.to_code,
+        sum(a.weight * b.weight) AS weight,
+        bool_and(a.doubtful OR b.doubtful) AS doubtful
+    FROM one_step AS a
+    INNER JOIN one_step AS b
+        ON a.to_classification = b.from_classification AND a.to_code = b.from_code
+    WHERE
+        a.from_classification <> b.to_classification
+        AND NOT EXISTS (
+            SELECT FROM known AS k
+            WHERE
+                k.from_classification = a.from_classification
+                AND k.to_classification = b.to_classification
+        )
+    GROUP BY a.from_classification, a.from_code, b.to_classification, b.to_code
+)
+
+SELECT
+    classification AS from_classification,
+    industry_code AS from_code,
+    classification AS to_classification,
+    industry_code AS to_code,
+    1::double precision AS weight,
+    FALSE AS doubtful,
+    0 AS steps
+FROM reference.industry
+WHERE level >= 3
+UNION ALL
+SELECT
+from_classification,
+from_code,
+to_classification,
+to_code,
+weight,
+doubtful,
+1
+FROM one_step
+UNION ALL
+SELECT
+from_classification,
+from_code,
+to_classification,
+to_code,
+weight,
+doubtful,
+2
+FROM two_steps;
+COMMENT ON VIEW reference.industry_translation IS 'Links between codes of any two classifications: concordances, read backwards where there is none that way, two in a row where no single one leads there.';
+COMMENT ON COLUMN reference.industry_translation.from_classification IS 'Classification translated from.';
+COMMENT ON COLUMN reference.industry_translation.from_code IS 'Code translated from, three or four digits.';
+COMMENT ON COLUMN reference.industry_translation.to_classification IS 'Classification translated to; may be the same.';
+COMMENT ON COLUMN reference.industry_translation.to_code IS 'Code translated to.';
+COMMENT ON COLUMN reference.industry_translation.weight IS 'Share of from_code that goes to to_code; backwards: its weight over all that lead to from_code. They add to one (two steps: at most).';
+COMMENT ON COLUMN reference.industry_translation.doubtful IS 'Whether the link is weak; of two steps: when no way through has two firm links.';
+COMMENT ON COLUMN reference.industry_translation.steps IS 'Concordances passed: 0 within a classification, 1 or 2.';
+
+CREATE VIEW reference.harmonised_industry AS
+WITH grouped AS (
+    SELECT
+        from_classification,
+        from_code,
+        to_classification,
+        left(to_code, 3) AS industry,
+        sum(weight) AS weight,
+        bool_and(doubtful) AS doubtful,
+        min(steps) AS steps
+    FROM reference.industry_translation
+    GROUP BY from_classification, from_code, to_classification, left(to_code, 3)
+)
+
+SELECT DISTINCT ON (from_classification, from_code, to_classification)
+    from_classification,
+    from_code,
+    to_classification,
+    industry,
+    weight,
+    doubtful OR weight <= 0.5 AS doubtful,
+    steps
+FROM grouped
+-- weights are rounded so that a tie is one whatever the order of summing
+ORDER BY from_classification, from_code, to_classification, round(weight::numeric, 9) DESC, industry;
+COMMENT ON VIEW reference.harmonised_industry IS 'The one three-digit industry that a code means in another classification: the group with the heaviest links, ties by code.';
+COMMENT ON COLUMN reference.harmonised_industry.from_classification IS 'Classification translated from.';
+COMMENT ON COLUMN reference.harmonised_industry.from_code IS 'Code translated from, three or four digits.';
+COMMENT ON COLUMN reference.harmonised_industry.to_classification IS 'Classification translated to; may be the same.';
+COMMENT ON COLUMN reference.harmonised_industry.industry IS 'Three-digit industry in the latter.';
+COMMENT ON COLUMN reference.harmonised_industry.weight IS 'Share of from_code that goes to it.';
+COMMENT ON COLUMN reference.harmonised_industry.doubtful IS 'Whether all its links are weak, or no more than half of from_code goes there.';
+COMMENT ON COLUMN reference.harmonised_industry.steps IS 'Concordances passed.';
+
+CREATE VIEW clean.firm_industry AS
+WITH target AS (
+    SELECT DISTINCT classification FROM reference.industry
+)
+
+SELECT
+    f.country,
+    f.survey_year,
+    f.row_number,
+    f.prefecture_code,
+    f.classification AS own_classification,
+    t.classification,
+    CASE
+        WHEN f.classification = t.classification THEN f.industry
+        ELSE coalesce(four.industry, three.industry)
+    END AS industry,
+    CASE
+        WHEN f.classification = t.classification THEN FALSE
+        ELSE coalesce(four.doubtful, three.doubtful, FALSE)
+    END AS doubtful,
+    f.output_thousand_cny,
+    f.employment,
+    f.lon,
+    f.lat,
+    f.flags
+FROM clean.firm AS f
+CROSS JOIN target AS t
+LEFT JOIN reference.harmonised_industry AS four
+    ON
+        f.classification = four.from_classification AND f.industry_code = four.from_code
+        AND t.classification = four.to_classification AND length(four.from_code) = 4
+LEFT JOIN reference.harmonised_industry AS three
+    ON
+        f.classification = three.from_classification AND f.industry = three.from_code
+        AND t.classification = three.to_classification AND length(three.from_code) = 3;
+COMMENT ON VIEW clean.firm_industry IS 'Firms with their three-digit industry in any classification: ask for one (WHERE classification = ...). Four digits decide where the code has four.';
+COMMENT ON COLUMN clean.firm_industry.country IS 'Country code.';
+COMMENT ON COLUMN clean.firm_industry.survey_year IS 'Survey year.';
+COMMENT ON COLUMN clean.firm_industry.row_number IS 'Number of the data row in the file.';
+COMMENT ON COLUMN clean.firm_industry.prefecture_code IS 'Prefecture of the point.';
+COMMENT ON COLUMN clean.firm_industry.own_classification IS 'Classification of the year.';
+COMMENT ON COLUMN clean.firm_industry.classification IS 'Classification of the column industry.';
+COMMENT ON COLUMN clean.firm_industry.industry IS 'Three-digit industry; null when unknown or without a translation.';
+COMMENT ON COLUMN clean.firm_industry.doubtful IS 'Whether the translation is doubtful.';
+COMMENT ON COLUMN clean.firm_industry.output_thousand_cny IS 'Gross output in thousand yuan.';
+COMMENT ON COLUMN clean.firm_industry.employment IS 'Persons employed.';
+COMMENT ON COLUMN clean.firm_industry.lon IS 'Longitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.firm_industry.lat IS 'Latitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.firm_industry.flags IS 'What is doubtful about the row.';

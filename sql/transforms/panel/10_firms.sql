@@ -1,0 +1,47 @@
+-- Firms of the year by industry and agglomeration. Settings: country, survey_year, classification
+-- (of the panel). Firms without an industry, and outside all agglomerations, are in no sum.
+
+CREATE TEMPORARY TABLE firm_cell ON COMMIT DROP AS
+SELECT
+    m.agglomeration_code,
+    f.industry,
+    count(*)::integer AS firms,
+    sum(coalesce(f.output_thousand_cny, 0)) AS output,
+    sum(coalesce(f.employment, 0))::double precision AS employment,
+    (count(*) FILTER (WHERE f.doubtful))::integer AS doubtful
+FROM clean.firm_industry AS f
+INNER JOIN reference.agglomeration_member AS m
+    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+WHERE
+    f.country = ops.setting('country')
+    AND f.survey_year = ops.setting('survey_year')::smallint
+    AND f.classification = ops.setting('classification')
+GROUP BY m.agglomeration_code, f.industry;
+
+-- shares of nothing are unknown: null, not 0
+CREATE TEMPORARY TABLE own_size ON COMMIT DROP AS
+WITH totals AS (
+    SELECT
+        *,
+        sum(employment) OVER (PARTITION BY agglomeration_code) AS employment_c,
+        sum(employment) OVER (PARTITION BY industry) AS employment_j,
+        sum(employment) OVER () AS employment_all,
+        sum(output) OVER (PARTITION BY agglomeration_code) AS output_c,
+        sum(output) OVER (PARTITION BY industry) AS output_j,
+        sum(output) OVER () AS output_all
+    FROM pg_temp.firm_cell
+    WHERE industry IS NOT NULL
+)
+
+SELECT
+    agglomeration_code,
+    industry,
+    firms,
+    output,
+    employment,
+    (employment / nullif(employment_c, 0)) / nullif(employment_j / nullif(employment_all, 0), 0)
+        AS location_quotient,
+    (output / nullif(output_c, 0)) / nullif(output_j / nullif(output_all, 0), 0)
+        AS location_quotient_output
+FROM totals;
+ANALYZE pg_temp.own_size;

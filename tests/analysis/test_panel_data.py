@@ -1,0 +1,57 @@
+"""The panel as arrays: the same numbers as in SQL, a cache that knows when it is stale."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from panel_world import World
+
+from analysis.panel import PanelSettings, build_panel
+from analysis.panel_data import cell_frame, data_sha256, pair_parquet, pair_table
+from coagg.errors import CoaggError
+
+
+@pytest.fixture
+def world(reference_db, db_settings, tmp_path):
+    made = World(reference_db)
+    made.settings = replace(db_settings, data_dir=tmp_path)
+    made.connection = reference_db
+    return made
+
+
+def test_cells_and_pairs_and_a_cache_that_is_read_again_when_stale(world):
+    number = world.measurement_id
+    for call in (
+        lambda: cell_frame(world.connection, number, "CN"),
+        lambda: pair_table(world.settings, number, "CN"),
+    ):
+        with pytest.raises(CoaggError, match="coagg panel --measurement"):
+            call()
+    world.connection.commit()
+    build_panel(world.settings, number, 2007)
+    frame = cell_frame(world.connection, number, "CN")
+    world.connection.commit()
+    assert frame["kp_outward_scale_uk"].dtype == np.float64
+    assert len(frame) == 8
+    table = pair_table(world.settings, number, "CN")
+    assert table.num_rows == 24
+    assert pa.types.is_dictionary(table.schema.field("from_industry").type)
+    own = frame.set_index(["agglomeration_code", "industry"])
+    for row in table.to_pylist():
+        code, j, k = row["agglomeration_code"], row["from_industry"], row["to_industry"]
+        assert row["index"] == world.index[code][j, k]
+        assert row["innovation_scale_k"] == own.loc[(code, k), "innovation_scale"]
+        assert row["innovation_quality_j"] == own.loc[(code, j), "innovation_quality"]
+        assert row["location_quotient_j"] == own.loc[(code, j), "location_quotient"]
+        assert row["output_j"] == own.loc[(code, j), "output_thousand_cny"]
+    place = pair_parquet(world.settings, number, "CN")
+    written = place.stat().st_mtime_ns
+    assert pair_parquet(world.settings, number, "CN").stat().st_mtime_ns == written
+    assert pair_table(world.settings, number, "CN", ["tech"]).column_names == ["tech"]
+    assert data_sha256(table) == data_sha256(table.to_pandas())
+    build_panel(world.settings, number, 2007, chosen=PanelSettings(tech="output"))
+    again = pair_table(world.settings, number, "CN")
+    assert data_sha256(again) != data_sha256(table)
+    assert [p.name for p in place.parent.iterdir()] != [place.name]
+    assert len(list(place.parent.iterdir())) == 1
