@@ -59,6 +59,7 @@ def evaluate(
     )
     truth = _truth(patents, ("patent_id", "position", "firm_number")).astype({"position": "int64"})
     truth = truth[["patent_id", "position", "firm_number"]]
+    truth["patent_id"] = _plain_id(truth.patent_id)
     with database.connect(settings) as connection:
         made = pd.DataFrame(
             connection.execute(
@@ -82,6 +83,7 @@ def evaluate(
             ).fetchall(),
             columns=["survey_year", "row_number"],
         ).astype("int64")
+    made["patent_id"], years["patent_id"] = _plain_id(made.patent_id), _plain_id(years.patent_id)
     here = loaded.merge(true_firm, on=["survey_year", "row_number"])
     made = made.merge(
         here.rename(columns={"firm_number": "found"}), how="left", on=["survey_year", "row_number"]
@@ -205,6 +207,11 @@ def _false_merges(
         counts[step] += 1
         examples.append((step, names[i], names[j]))
     return counts, tuple(examples)
+
+
+def _plain_id(ids: pd.Series) -> pd.Series:
+    """Numbers as the truth and the office may write them: without dots, blanks and leading CN."""
+    return ids.astype(str).str.upper().str.replace(r"[\s.]|^CN", "", regex=True)
 
 
 def _parts(text: str) -> tuple[str, ...]:
