@@ -19,12 +19,14 @@ SELECT
     s.sector_code,
     sum(t.weight * s.weight) AS weight
 FROM reference.io_sector_industry AS s
-INNER JOIN mapped ON s.classification = mapped.classification
 INNER JOIN reference.industry_translation AS t
     ON
         s.classification = t.to_classification AND s.industry = t.to_code
         AND t.from_classification = ops.setting('classification')
-WHERE s.io_table = current_setting('coagg.io_table')
+        AND t.to_classification = (SELECT classification FROM mapped)
+WHERE
+    s.io_table = current_setting('coagg.io_table')
+    AND s.classification = (SELECT classification FROM mapped)
 GROUP BY t.from_code, s.sector_code;
 ANALYZE pg_temp.sector;
 
