@@ -1,7 +1,5 @@
 """The panel as arrays: the same numbers as in SQL, a cache that knows when it is stale."""
 
-from dataclasses import replace
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,9 +11,9 @@ from coagg.errors import CoaggError
 
 
 @pytest.fixture
-def world(reference_db, db_settings, tmp_path):
+def world(reference_db, db_settings):
     made = World(reference_db)
-    made.settings = replace(db_settings, data_dir=tmp_path)
+    made.settings = db_settings
     made.connection = reference_db
     return made
 
@@ -53,5 +51,6 @@ def test_cells_and_pairs_and_a_cache_that_is_read_again_when_stale(world):
     build_panel(world.settings, number, 2007, chosen=PanelSettings(tech="output"))
     again = pair_table(world.settings, number, "CN")
     assert data_sha256(again) != data_sha256(table)
-    assert [p.name for p in place.parent.iterdir()] != [place.name]
-    assert len(list(place.parent.iterdir())) == 1
+    assert not place.exists()
+    left = list(place.parent.glob(f"pairs-{world.settings.database_name}-*"))
+    assert left == [pair_parquet(world.settings, number, "CN")]
