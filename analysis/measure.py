@@ -64,6 +64,12 @@ class IndexRequest:
             chosen["classification"] = self.classification
         return chosen
 
+    def settings_sha256(self) -> str:
+        """The hash by which a measurement is known."""
+        return hashlib.sha256(
+            json.dumps(self.result_settings(), sort_keys=True).encode()
+        ).hexdigest()
+
 
 @dataclass
 class MeasureReport:
@@ -203,7 +209,7 @@ def _units(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -> 
 
 def _measurement(connection: psycopg.Connection, request: IndexRequest) -> int:
     chosen = request.result_settings()
-    digest = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
+    digest = request.settings_sha256()
     connection.execute(
         "INSERT INTO coagglomeration.measurement (settings_sha256, method, cost, draws, seed, "
         "min_firms, pile_ups, direction, settings) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) "

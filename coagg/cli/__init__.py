@@ -20,6 +20,7 @@ from coagg.cli import (
     match,
     panel,
     patents,
+    rebuild,
     simulate,
 )
 from coagg.console import complain
@@ -48,6 +49,7 @@ app.command("compare")(compare.compare)
 app.command("panel")(panel.panel)
 app.command("estimate")(estimate.estimate)
 app.command("tables")(estimate.tables_)
+app.command("rebuild")(rebuild.rebuild)
 app.add_typer(match.app, name="match")
 app.add_typer(look.show, name="show")
 look.show.command("concordance")(input_output.show_concordance)
