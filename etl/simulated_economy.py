@@ -275,7 +275,7 @@ def _write_years(
             ("dirt", true_dirt(soiled, year)),
             ("patents", patent_truth.assign(survey_year=year)),
             ("phi", links(phi, codes, made, year)),
-            ("pairs", relations(phi, level, codes, made, year, style)),
+            ("pairs", relations(phi, level, codes, made, year)),
             ("cells", true_cells(columns, codes, made, year)),
         ):
             append(folder / f"{name}.csv", table, first)

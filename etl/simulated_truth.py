@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from etl.simulated_dirt import SoiledYear
-from etl.simulated_files import YearFormat
 from etl.simulated_industries import Industry
 from etl.simulated_space import LEVELS
 
@@ -65,9 +64,8 @@ def relations(
     agglomerations: list[str],
     industries: tuple[Industry, ...],
     year: int,
-    style: YearFormat,
 ) -> pd.DataFrame:
-    """Planted pairs as in `simulated_survey.Truth`, in the year's own classification.
+    """Planted pairs as in `simulated_survey.Truth`, in groups of 2002 as in inputs.toml.
 
     null: both industries are random subsets of the pool.
     """
@@ -79,7 +77,7 @@ def relations(
         "two_way": both & upper,
         "null": idle[:, :, None] & idle[:, None, :] & upper,
     }
-    code = np.array([getattr(i, style.classification)[:3] for i in industries])
+    code = np.array([i.gbt4754_2002[:3] for i in industries])
     parts = []
     for kind, where in kinds.items():
         c, j, k = np.nonzero(where)
