@@ -2,7 +2,7 @@
 
 `write_demo_survey` writes one raw file a survey year and, in `truth/` beside them, what was
 planted: relations of industries, dirt by row, and where each firm really is. The pipeline reads
-the raw files only; `judge` compares what it found with the planted relations.
+the raw files only; `simulated_judge.judge` compares what it found with the planted relations.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ ELSEWHERE_PREFECTURES = 12
 SURVIVAL = 0.78
 MOVE_SHARE = 0.05
 GROWTH = 1.04
-SIGNIFICANT = 0.95
 
 
 @dataclass(frozen=True)
@@ -137,53 +136,6 @@ def read_truth(out: Path) -> Truth:
     }
     files = {int(year): out / name for year, name in facts["files"].items()}
     return Truth(seed=facts["seed"], files=files, **tables)
-
-
-def judge(pairs: pd.DataFrame, index_table: pd.DataFrame) -> pd.DataFrame:
-    """What was found of each planted pair.
-
-    `pairs` as in Truth. `index_table`: survey_year, agglomeration_code, fixed_industry,
-    redrawn_industry, index, one row a pair. Returns `pairs` with forward (index with
-    fixed_industry fixed), backward (with redrawn_industry fixed), found (one_way, reverse,
-    two_way, null, or not measured) and as_planted (bool), by an index of at least 0.95.
-    """
-    key = ["survey_year", "agglomeration_code", "fixed_industry", "redrawn_industry"]
-    index = index_table.set_index(key)["index"]
-    swapped = [*key[:2], key[3], key[2]]
-    verdict = pairs.copy()
-    verdict["forward"] = index.reindex(pd.MultiIndex.from_frame(pairs[key])).to_numpy()
-    verdict["backward"] = index.reindex(pd.MultiIndex.from_frame(pairs[swapped])).to_numpy()
-    there, back = verdict.forward >= SIGNIFICANT, verdict.backward >= SIGNIFICANT
-    verdict["found"] = np.select(
-        [verdict.forward.isna() | verdict.backward.isna(), there & back, there, back],
-        ["not measured", "two_way", "one_way", "reverse"],
-        "null",
-    )
-    verdict["as_planted"] = verdict.found == verdict.relation
-    return verdict
-
-
-def judge_dirt(dirt: pd.DataFrame, refused: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
-    """How much of the planted dirt was found, one row a kind.
-
-    `dirt` as in Truth. `refused`: survey_year, row_number, reason. `flags`: survey_year,
-    row_number, flag, one row a flag. Returns kind, outcome, planted, found, beyond (rows reported
-    under the kind's name without it being planted). A row that must be read is found when it is
-    neither refused nor flagged.
-    """
-    rows = ["survey_year", "row_number"]
-    reported = pd.concat(
-        [refused.rename(columns={"reason": "kind"}), flags.rename(columns={"flag": "kind"})]
-    )[[*rows, "kind"]].drop_duplicates()
-    named = dirt.merge(reported, how="left", on=[*rows, "kind"], indicator="seen")
-    troubled = pd.MultiIndex.from_frame(named[rows]).isin(pd.MultiIndex.from_frame(reported[rows]))
-    named["found"] = np.where(named.outcome == "read", ~troubled, named.seen == "both")
-    named["hit"] = named.seen == "both"
-    table = named.groupby(["outcome", "kind"], as_index=False).agg(
-        planted=("found", "size"), found=("found", "sum"), hit=("hit", "sum")
-    )
-    table["beyond"] = table.kind.map(reported.kind.value_counts()).fillna(0).astype(int) - table.hit
-    return table[["kind", "outcome", "planted", "found", "beyond"]]
 
 
 # --- the economy

@@ -6,22 +6,10 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import geopandas
-import pandas as pd
 import typer
 
-from coagg import database, prepare
+from coagg import prepare, simulation
 from coagg.console import console, settings
-from etl.simulated_economy import write_economy
-
-MEMBERS = """
-SELECT agglomeration_code, prefecture_code, core FROM reference.agglomeration_member
-WHERE assigned AND country = 'CN' ORDER BY 1, 2
-"""
-PREFECTURES = """
-SELECT prefecture_code, name, geom AS geometry FROM reference.prefecture
-WHERE country = %(country)s ORDER BY 1
-"""
 
 
 def simulate(
@@ -38,18 +26,10 @@ def simulate(
     """
     began = time.monotonic()
     prepare.prepare(settings())
-    with database.engine(settings()).connect() as reader:
-        members = pd.read_sql_query(MEMBERS.strip(), reader)
-        prefectures, regions = (
-            geopandas.read_postgis(
-                PREFECTURES, reader, geom_col="geometry", params={"country": country}
-            )
-            for country in ("CN", "GB")
-        )
 
     def say(line: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:5.1f} s[/]  {line}", soft_wrap=True)
 
-    inputs = write_economy(out, prefectures, members, regions, size, seed, truth, progress=say)
+    inputs = simulation.simulate(settings(), out, size, seed, truth, say)
     say(f"inputs: {inputs}")
     say(f"next: coagg rebuild --inputs {inputs}")

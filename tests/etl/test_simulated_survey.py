@@ -23,7 +23,8 @@ from etl.layouts import detect_layout
 from etl.simulated_dirt import ABROAD, FAULTS
 from etl.simulated_files import FORMATS
 from etl.simulated_industries import INDUSTRIES
-from etl.simulated_survey import Truth, judge, judge_dirt, read_truth, write_demo_survey
+from etl.simulated_judge import judge, judge_dirt
+from etl.simulated_survey import Truth, read_truth, write_demo_survey
 
 YEARS = (2010, 2013)
 
