@@ -181,6 +181,9 @@ def _recorded_places(
     for i in np.flatnonzero(kind == "outside_own_prefecture"):
         near = neighbours[rows.agglomeration_code[i]]
         others = near[prefecture[near] != prefecture[i]]
+        if len(others) == 0:  # an agglomeration of one prefecture
+            kind[i] = ""
+            continue
         other = rng.choice(others)
         jitter = rng.normal(0, 5e-4, 2)
         inside = shapely.contains_xy(

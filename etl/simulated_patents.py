@@ -20,7 +20,17 @@ CO_APPLICANT = 0.12
 CODE_STATED = 0.15
 FAULTY = 0.004
 # How the first applicant's name differs from the survey's, where it can.
-NAME_DIRT = {"width": 0.10, "brackets": 0.05, "short_form": 0.08, "blank": 0.03, "old_name": 0.5}
+NAME_DIRT = {
+    "width": 0.10, "brackets": 0.05, "short_form": 0.08, "blank": 0.03, "typo": 0.025,
+    "old_name": 0.5,
+}  # fmt: skip
+# Characters and those they are taken for: alike in sound (homophones) or in shape.
+_WRONG = (
+    "华花 盛胜 达大 隆龙 昌唱 恒衡 瑞锐 鑫欣 宏洪 泰太 丰风 荣容 嘉佳 永水 光先 天夫 源原 "
+    "新心 力刀 金全 安按 祥详 和合 东车 方万 鼎顶 诚城 远运 长常 红洪 旗棋 前钱 进近 建健 "
+    "设没 西四 北比 三二 江工 锦绵 绣秀 朝潮 阳扬 机杌 床庆 电申 子孑 材才 料科 制治 品晶 "
+    "纺仿 织积 钢刚 铁轶 化花 学字 有友 限艮 公分 司可 责贵 任仟 股般 份分 厂广"
+)
 
 CITED_PER_PATENT = 1.5
 LINK_EFFECT = 0.8  # a planted link j -> k raises expected citations by this share
@@ -34,6 +44,7 @@ _KINDS = np.array(["发明专利", "实用新型", "外观设计"])
 _GRANTED_LAG_DAYS = (200, 1100)
 _CHECK = np.array([2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5])
 _FULL = {i: i + 0xFEE0 for i in range(0x21, 0x7F)}
+_TAKEN_FOR = {pair[0]: pair[1] for pair in _WRONG.split()}
 _FULL_LETTERS = str.maketrans({chr(k): chr(v) for k, v in _FULL.items()})
 _PERSONS = "王伟 李芳 张敏 刘强 陈静 杨洋 赵磊 黄勇 周杰 吴涛".split()
 _SCHOOLS = "大学 理工大学 工业大学 科学研究院 技术研究所 师范学院".split()
@@ -252,13 +263,13 @@ def _soiled_names(frame: pd.DataFrame, rng: np.random.Generator) -> tuple[np.nda
     for kind, share in NAME_DIRT.items():
         for i in np.flatnonzero((dirt == "") & (rng.random(len(name)) < share)):
             old = frame.old_name.iat[i]
-            new = old if kind == "old_name" and old else _soil_name(name[i], kind)
+            new = old if kind == "old_name" and old else _soil_name(name[i], kind, rng)
             if new != name[i]:
                 name[i], dirt[i] = new, kind
     return name, dirt
 
 
-def _soil_name(name: str, kind: str) -> str:
+def _soil_name(name: str, kind: str, rng: np.random.Generator) -> str:
     match kind:
         case "width":
             return name.translate(_FULL_LETTERS)
@@ -268,7 +279,21 @@ def _soil_name(name: str, kind: str) -> str:
             return name.replace("有限责任公司", "有限公司")
         case "blank":
             return f"{name[:2]} {name[2:]}"
+        case "typo":
+            return _mistyped(name, rng)
     return name
+
+
+def _mistyped(name: str, rng: np.random.Generator) -> str:
+    """One wrong character, most often; else one left out, doubled, or two exchanged."""
+    known = [i for i, c in enumerate(name) if c in _TAKEN_FOR]
+    if known and rng.random() < 0.6:
+        i = known[rng.integers(len(known))]
+        return name[:i] + _TAKEN_FOR[name[i]] + name[i + 1 :]
+    i = int(rng.integers(len(name) - 1))
+    one, other = name[i], name[i + 1]
+    middle = (other, one + one + other, other + one)[rng.integers(3)]
+    return name[:i] + middle + name[i + 2 :]
 
 
 def _outsiders(count: int, places: list[str], rng: np.random.Generator) -> np.ndarray:
