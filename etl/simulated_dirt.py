@@ -173,13 +173,15 @@ def _recorded_places(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Where the geocoder put each row, WGS-84 (n, 2)."""
-    recorded = rows[["lon", "lat"]].to_numpy(dtype=float).copy()
+    true = rows[["lon", "lat"]].to_numpy(dtype=float)
+    recorded = true.copy()
+    prefecture, codes = pd.factorize(rows.prefecture_code)
     for i in np.flatnonzero(kind == "pile_up"):
-        recorded[i] = places[rows.prefecture_code[i]].cities[0, :2]
-    prefecture = rows.prefecture_code.to_numpy()
+        recorded[i] = places[codes[prefecture[i]]].cities[0, :2]
+    agglomeration = rows.agglomeration_code.to_numpy(dtype=object)
     neighbours = rows.groupby("agglomeration_code").indices
     for i in np.flatnonzero(kind == "outside_own_prefecture"):
-        near = neighbours[rows.agglomeration_code[i]]
+        near = neighbours[agglomeration[i]]
         others = near[prefecture[near] != prefecture[i]]
         if len(others) == 0:  # an agglomeration of one prefecture
             kind[i] = ""
@@ -187,10 +189,9 @@ def _recorded_places(
         other = rng.choice(others)
         jitter = rng.normal(0, 5e-4, 2)
         inside = shapely.contains_xy(
-            places[rows.prefecture_code[other]].geometry,
-            *(rows[["lon", "lat"]].iloc[other] + jitter),
+            places[codes[prefecture[other]]].geometry, *(true[other] + jitter)
         )
-        recorded[i] = rows[["lon", "lat"]].iloc[other] + jitter * inside
+        recorded[i] = true[other] + jitter * inside
     abroad = np.flatnonzero(kind == "outside_country")
     recorded[abroad] = rng.choice(ABROAD, len(abroad)) + rng.normal(0, 0.02, (len(abroad), 2))
     return recorded
@@ -222,10 +223,10 @@ def _as_text(rows: pd.DataFrame, lon: np.ndarray, lat: np.ndarray) -> dict[str, 
 
 def _degrees(value: float) -> str:
     """Six decimals; a value of two decimals keeps two, and no other has so few by chance."""
-    if value == round(value, 2):
-        return f"{value:.2f}"
     millionths = round(value * 1e6)
-    return f"{(millionths + (millionths % 10_000 == 0)) / 1e6:.6f}"
+    if millionths % 10_000:
+        return f"{millionths / 1e6:.6f}"
+    return f"{value:.2f}" if value == round(value, 2) else f"{(millionths + 1) / 1e6:.6f}"
 
 
 def _soil_text(

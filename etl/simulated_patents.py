@@ -260,9 +260,10 @@ def _soiled_names(frame: pd.DataFrame, rng: np.random.Generator) -> tuple[np.nda
     """Names as applicants write them, and what was done to each ("" for nothing)."""
     name = frame.firm_name.to_numpy(dtype=object).copy()
     dirt = np.full(len(name), "", dtype=object)
+    former = frame.old_name.to_numpy(dtype=object)
     for kind, share in NAME_DIRT.items():
         for i in np.flatnonzero((dirt == "") & (rng.random(len(name)) < share)):
-            old = frame.old_name.iat[i]
+            old = former[i]
             new = old if kind == "old_name" and old else _soil_name(name[i], kind, rng)
             if new != name[i]:
                 name[i], dirt[i] = new, kind
