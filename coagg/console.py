@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -38,9 +39,16 @@ def complain(message: str) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: Iterable[int] = (),
+    whole: Iterable[int] = (),
 ) -> Table:
-    """A plain table; columns numbered in `right` are set to the right."""
+    """A plain table; columns numbered in `right` are set to the right.
+
+    On a narrow terminal words are cut, but not in columns of `right` and `whole`.
+    """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [
         max([len(column), *(cell_len(row[number]) for row in cells)])
@@ -49,10 +57,11 @@ def table(
     # on a terminal too narrow words give way, numbers do not
     narrow = sum(width + 3 for width in widths) + 1 > console.width
     made = Table(title=title, title_justify="left", header_style="bold", expand=narrow)
-    numeric = set(right)
+    numeric, uncut = set(right), {*right, *whole}
     for number, column in enumerate(columns):
-        if number in numeric:
-            made.add_column(column, justify="right", no_wrap=True, min_width=widths[number])
+        if number in uncut:
+            side: Literal["left", "right"] = "right" if number in numeric else "left"
+            made.add_column(column, justify=side, no_wrap=True, min_width=widths[number])
         else:
             made.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if narrow else None)
     for row in cells:

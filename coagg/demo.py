@@ -1,46 +1,40 @@
-"""The demo: the main job on a made survey whose truth is known, in a data base of its own."""
+"""The demo: the main job on a made economy whose truth is known, in a data base of its own."""
 
 from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
-import geopandas
 import pandas as pd
 import psycopg
 from rich.console import Console
+from rich.table import Table
 
 from analysis import maps
-from analysis.coagglomeration import IndexSettings
-from analysis.measure import IndexRequest, MeasureReport, measure
-from coagg import database, prepare
+from analysis.tables.layout import Grid, stars, three
+from analysis.tables.specification import load_specifications
+from analysis.tables.store import StoredTable, read_latest
+from analysis.tables.variables import label
+from analysis.tables.write import FORMATS, write_tables
+from coagg import database, prepare, simulation
 from coagg.console import table
+from coagg.demo_findings import Findings, find
 from coagg.demo_report import write_report
+from coagg.errors import CoaggError
+from coagg.manifest import read_manifest
+from coagg.rebuild import Outcome, rebuild
+from coagg.rebuild_steps import Chain
 from coagg.settings import Settings
-from etl import simulated_survey
-from etl.firms import LoadReport, load_firms
 
-AGGLOMERATIONS = ("CY", "GZ", "LZN")
 SEED = 1998
-KEY = ("survey_year", "agglomeration_code")
-
-MEMBERS = """
-SELECT agglomeration_code, prefecture_code, core FROM reference.agglomeration_member
-WHERE assigned AND country = 'CN' ORDER BY 1, 2
-"""
-PREFECTURES = """
-SELECT prefecture_code, name, geom AS geometry FROM reference.prefecture
-WHERE country = 'CN' ORDER BY 1
-"""
-INDEX = """
-SELECT survey_year, agglomeration_code, fixed_industry, redrawn_industry, index
-FROM coagglomeration.pair_result WHERE measurement_id = %s
-"""
 
 
-def run(settings: Settings, out: Path | None, draws: int, console: Console) -> Path:
-    """Make the survey, load, clean, measure, judge; returns the report's path."""
+def run(
+    settings: Settings, out: Path | None, draws: int, console: Console, size: str = "demo"
+) -> Path:
+    """Make the economy, rebuild from its files, judge; returns the report's path."""
     began = time.monotonic()
     if not (settings.database_name or "").endswith("_demo"):
         settings = database.demo_settings(settings)
@@ -52,75 +46,94 @@ def run(settings: Settings, out: Path | None, draws: int, console: Console) -> P
     say(f"data base {database.database_name(settings)}")
     for line in prepare.prepare(settings):
         say(line)
-    with database.engine(settings).connect() as reader:
-        prefectures = geopandas.read_postgis(PREFECTURES, reader, geom_col="geometry")
-        members = pd.read_sql_query(MEMBERS.strip(), reader)
-    truth = simulated_survey.write_demo_survey(
-        out / "survey", prefectures, members, seed=SEED, agglomerations=AGGLOMERATIONS
-    )
-    say(
-        f"made survey written to {out / 'survey'}: {len(truth.files)} years, real layout, real dirt"
-    )
+    inputs = simulation.simulate(settings, out / "economy", size, SEED)
+    say(f"made economy written to {out / 'economy'}: real layouts, real dirt, known truth")
+    manifest = read_manifest(inputs)
+    manifest = replace(manifest, index=replace(manifest.index, draws=draws, seed=SEED))
+    chain = Chain(settings, manifest, workers=os.cpu_count() or 1)
 
-    loads: list[LoadReport] = []
-    measures: list[MeasureReport] = []
-    for year, file in sorted(truth.files.items()):
-        loads.append(load_firms(settings, file, year))
-        last = loads[-1]
-        say(
-            f"loaded {file.name}: {last.rows_read:,} rows read = {last.rows_clean:,} clean + "
-            f"{last.rows_refused:,} refused"
-        )
-    for year in sorted(truth.files):
-        request = IndexRequest(
-            survey_year=year,
-            index=IndexSettings(draws=draws, seed=SEED, method="calibrated"),
-            agglomerations=AGGLOMERATIONS,
-            workers=os.cpu_count() or 1,
-        )
-        measures.append(measure(settings, request))
-        last_measure = measures[-1]
-        pairs = last_measure.pairs_done + last_measure.pairs_skipped
-        say(f"measured {year}: {pairs:,} ordered pairs in {last_measure.wall_seconds:.1f} s")
+    def tell(outcome: Outcome) -> None:
+        say(f"{outcome.step}: {outcome.said or outcome.state}")
 
+    report = rebuild(settings, chain.steps(), say=tell)
+    if report.failed:
+        first = report.failed[0]
+        raise CoaggError(f"the demo stopped at {first.step}: {first.said}")
     with database.connect(settings) as connection:
-        rows = connection.execute(INDEX, (measures[-1].measurement_id,)).fetchall()
-        columns = [*KEY, "fixed_industry", "redrawn_industry", "index"]
-        verdict = simulated_survey.judge(truth.pairs, pd.DataFrame(rows, columns=columns))
-        dirt = _dirt_found(connection, truth.dirt)
-        drawings = _maps(connection, out, verdict)
-    relations = _relations(verdict)
-    report = write_report(out, loads, measures, verdict, relations, dirt, drawings)
-    for title, frame in (
-        ("Planted relations", relations),
-        ("Planted dirt, found by the cleaning", dirt),
-    ):
-        right = [i for i, kind in enumerate(frame.dtypes) if kind.kind in "iuf"]
-        console.print(
-            table(title, [str(name) for name in frame.columns], frame.values.tolist(), right)
-        )
-    say(f"[bold]report: {report}[/]")
+        measured = chain.measurement(connection, "CN", 0)
+        assert measured is not None
+        tables = [
+            read_latest(connection, name, measured, "CN")[0] for name in load_specifications()
+        ]
+    findings = find(settings, out / "economy" / "truth", measured, tables)
+    write_tables(out / "tables", tables, FORMATS)
+    with database.connect(settings) as connection:
+        year = _mapped_year(connection, manifest.index.classification)
+        drawings = _maps(connection, out, findings.verdict, year)
+    page = write_report(out, report, findings, tables, drawings)
+    _show(console, findings, tables)
+    say(f"[bold]report: {page}[/]  (all tables; also as LaTeX, docx, csv in {out / 'tables'})")
     say("look around: ./run coagg --demo show pairs --agglomeration CY")
-    return report
+    return page
 
 
-def _dirt_found(connection: psycopg.Connection, dirt: pd.DataFrame) -> pd.DataFrame:
-    """Of each kind of planted dirt how many rows there are, and how many were found."""
-    refused = connection.execute("SELECT survey_year, row_number, reason FROM clean.refused")
-    flags = connection.execute(
-        "SELECT survey_year, row_number, unnest(flags) FROM clean.firm WHERE flags <> '{}'"
-    )
-    return simulated_survey.judge_dirt(
-        dirt,
-        pd.DataFrame(refused.fetchall(), columns=["survey_year", "row_number", "reason"]),
-        pd.DataFrame(flags.fetchall(), columns=["survey_year", "row_number", "flag"]),
-    )
+def _show(console: Console, findings: Findings, tables: list[StoredTable]) -> None:
+    """The findings and the coefficients that the tables are about, in the terminal."""
+    for title, frame in (
+        ("Planted dirt, found by the cleaning", findings.dirt),
+        ("Owners of patents, against the truth", findings.matching),
+        ("Planted relations of industries", findings.relations),
+    ):
+        right = list(range(1, len(frame.columns)))
+        names = [str(name) for name in frame.columns]
+        console.print(table(title, names, frame.values.tolist(), right))
+    rows = [row for one in tables if one.name.startswith("table") for row in _coefficients(one)]
+    heads = ("table", "by", "regressor", "coefficient", "(s.e.)")
+    console.print(table("Main coefficients of tables 1 to 7", heads, rows, (3, 4), (0, 1)))
+    console.print(_truth(findings.truth))
+    console.print(findings.truth.notes[0], markup=False)
 
 
-def _maps(connection: psycopg.Connection, out: Path, verdict: pd.DataFrame) -> dict[str, Path]:
-    """One map an agglomeration: its first planted one-way pair, latest year."""
+def _coefficients(stored: StoredTable) -> list[tuple[str, ...]]:
+    """Of every column the regressor that the specification names first."""
+    rows: list[tuple[str, ...]] = []
+    for column in stored.columns:
+        main = column.main[0]
+        rows.append(
+            (
+                f"{stored.name} ({column.number})", column.estimator.upper(), label(main.name),
+                f"{three(main.coefficient)}{stars(main.p)}", f"({three(main.standard_error)})",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _truth(grid: Grid) -> Table:
+    """Table and column, estimator, regressor, truth, estimate, interval, whether it holds."""
+    rows = [
+        (row.cells[0], row.cells[2], row.label, row.cells[3], row.cells[4], *row.cells[6:])
+        for row in grid.rows
+    ]
+    heads = ("table", "by", "regressor", "truth", "estimate", "95% interval", "holds")
+    return table(grid.title, heads, rows, right=(3, 4, 5), whole=(0, 1, 6))
+
+
+def _mapped_year(connection: psycopg.Connection, classification: str) -> int:
+    """The latest year whose firms carry the codes of the index themselves."""
+    row = connection.execute(
+        "SELECT max(survey_year) FROM ops.load WHERE country = 'CN' AND superseded_at IS NULL "
+        "AND classification = %s",
+        (classification,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _maps(
+    connection: psycopg.Connection, out: Path, verdict: pd.DataFrame, year: int
+) -> dict[str, Path]:
+    """One map an agglomeration: its first planted one-way pair."""
     drawings = {}
-    year = int(verdict.survey_year.max())
     one_way = verdict[(verdict.relation == "one_way") & (verdict.survey_year == year)]
     for code, rows in one_way.groupby("agglomeration_code"):
         first = rows.iloc[0]
@@ -129,23 +142,3 @@ def _maps(connection: psycopg.Connection, out: Path, verdict: pd.DataFrame) -> d
         maps.draw_map(connection, path, "CN", str(code), pair, year)
         drawings[str(code)] = path
     return drawings
-
-
-def _relations(verdict: pd.DataFrame) -> pd.DataFrame:
-    """Of each kind of relation how many directed tests there are and how many passed the mark.
-
-    A one-way pair is one test that should pass (and one, its reverse, that should not), a two-way
-    pair two that should, a null pair two that pass by chance one time in twenty.
-    """
-    mark = simulated_survey.SIGNIFICANT
-    forward, backward = verdict.forward >= mark, verdict.backward >= mark
-    kinds = {kind: verdict.relation == kind for kind in ("one_way", "two_way", "null")}
-    one, two, null = kinds["one_way"], kinds["two_way"], kinds["null"]
-    rows = [
-        ("one-way, as planted", one.sum(), forward[one].sum(), one.sum()),
-        ("one-way, reverse", one.sum(), backward[one].sum(), 0),
-        ("two-way", 2 * two.sum(), forward[two].sum() + backward[two].sum(), 2 * two.sum()),
-        ("null", 2 * null.sum(), forward[null].sum() + backward[null].sum(),
-         round(0.05 * 2 * null.sum(), 1)),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["planted", "tests", "at 0.95 or more", "expected"])

@@ -9,107 +9,113 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.measure import MeasureReport
-from etl.firms import LoadReport
+from analysis.tables.render_html import STYLE as TABLE_STYLE
+from analysis.tables.render_html import fragment
+from analysis.tables.store import StoredTable
+from analysis.tables.write import table_grids
+from coagg.demo_findings import Findings
+from coagg.rebuild import RebuildReport
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
   color: #222; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; font-size: .9rem; }
-th, td { padding: .2rem .8rem .2rem 0; text-align: left; border-bottom: 1px solid #ddd; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-td.miss { color: #b2182b; font-weight: 600; } .maps { display: grid; gap: 1rem; }
+nav { font-size: .9rem; } nav a { margin-right: .9rem; white-space: nowrap; }
+table.plain { border-collapse: collapse; font-size: .9rem; }
+.plain th, .plain td { padding: .2rem .8rem .2rem 0; text-align: left;
+  border-bottom: 1px solid #ddd; }
+.plain td.n, .plain th.n { text-align: right; font-variant-numeric: tabular-nums; }
+.maps { display: grid; gap: 1rem; }
 @media (min-width: 50rem) { .maps { grid-template-columns: 1fr 1fr; } }
 img { width: 100%; height: auto; border: 1px solid #eee; } .scroll { overflow-x: auto; }
 """
 
+RELATIONS = """A relation counts as found in a direction when the index with that industry fixed is
+at least 0.95. A null pair passes that mark by chance one time in twenty in each direction. How many
+one-way pairs are found depends on how many firms an industry has in an agglomeration: a weak pull
+among a dozen firms looks like chance."""
+MATCHING = """An applicant's name is brought to a firm of the survey by stages, the surest first.
+Precision: right matches over matches. Recall: right matches over applicants that are firms surveyed
+within three years."""
+TRUTH = """The economy's innovation was generated with the coefficients under Truth, along the
+planted links. Least squares is meant to miss them: the economy ties links to innovation shocks, as
+the paper fears the real one does, and the links are measured from a finite number of firms."""
+
 
 def write_report(
     out: Path,
-    loads: Sequence[LoadReport],
-    measures: Sequence[MeasureReport],
-    verdict: pd.DataFrame,
-    relations: pd.DataFrame,
-    dirt: pd.DataFrame,
+    rebuilt: RebuildReport,
+    findings: Findings,
+    tables: Sequence[StoredTable],
     drawings: dict[str, Path],
 ) -> Path:
     """Write `out`/report.html and return its path."""
-    pairs = sum(m.pairs_done + m.pairs_skipped for m in measures)
-    parts = [
-        "<h1>Directional coagglomeration of a made survey</h1>",
-        f"<p>{sum(r.rows_read for r in loads):,} rows of firms in {len(loads)} survey years were "
-        f"read, cleaned and located; the index of {pairs:,} ordered industry pairs was measured "
-        "by optimal transport.</p>",
-        "<h2>What was planted, what was found</h2>",
-        _table(relations.columns, relations.values.tolist(), numeric={1, 2, 3}),
-        "<p>A relation counts as found in a direction when the index with that industry fixed is "
-        "at least 0.95. A null pair passes that mark by chance one time in twenty in each "
-        "direction, so one in ten shows something.</p>",
-        _table(
-            ("year", "agglomeration", "planted", "fixed", "redrawn", "index", "reverse", "found"),
-            [
-                (
-                    v.survey_year, v.agglomeration_code, v.relation, v.fixed_industry,
-                    v.redrawn_industry, f"{v.forward:.3f}", f"{v.backward:.3f}", v.found,
-                )
-                for v in verdict.itertuples()
-            ],
-            numeric={5, 6},
-            missed=[not v.as_planted for v in verdict.itertuples()],
-        ),
-        "<h2>The way of the data</h2>",
-        *(_load(report) for report in loads),
-        "<h2>Planted dirt</h2>",
-        _table(dirt.columns, dirt.values.tolist(), numeric={2, 3, 4}),
-        "<h2>Planted one-way pairs on the map</h2>",
-        '<div class="maps">',
+    chapters = [
+        ("relations", "Planted relations of industries", _relations(findings)),
+        ("truth", "Truth and estimates", f"<p>{TRUTH}</p>" + fragment([findings.truth])),
         *(
-            f'<img alt="Firms of a planted one-way pair in {escape(code)}" '
-            f'src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}">'
-            for code, path in drawings.items()
+            (f"chapter-{one.name}", grids[0].title, fragment(grids))
+            for one in tables
+            if (grids := table_grids(one))
         ),
-        "</div>",
-    ]  # fmt: skip
+        ("matching", "Owners of patents", f"<p>{MATCHING}</p>" + _frame(findings.matching)),
+        ("dirt", "Planted dirt, found by the cleaning", _frame(findings.dirt, words=2)),
+        ("steps", "The way of the data", _steps(rebuilt)),
+        ("maps", "Planted one-way pairs on the map", _maps(drawings)),
+    ]
+    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, title, _ in chapters)
+    body = "".join(
+        f'<section id="{key}"><h2>{escape(title)}</h2>{text}</section>'
+        for key, title, text in chapters
+    )
     path = out / "report.html"
     path.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>coagg demo</title><style>{STYLE}</style><body>{''.join(parts)}</body></html>",
+        f"<title>coagg demo</title><style>{TABLE_STYLE}{STYLE}</style><body>"
+        "<h1>Directional coagglomeration and innovation in a made economy</h1>"
+        "<p>Everything below was made from raw files by the steps that a real survey goes through; "
+        f"what was planted in the files is known.</p><nav>{links}</nav>{body}</body></html>",
         encoding="utf-8",
     )
     return path
 
 
-def _load(report: LoadReport) -> str:
-    rows: list[tuple[str, str]] = [("rows read", f"{report.rows_read:,}")]
-    rows += [("refused", f"{report.rows_refused:,}")]
-    rows += [(f"refused: {reason}", f"{n:,}") for reason, n in report.reasons.items()]
-    rows += [("clean", f"{report.rows_clean:,}")]
-    rows += [(f"clean, flagged: {flag}", f"{n:,}") for flag, n in report.flags.items()]
-    head = (
-        f"<p><b>{report.survey_year}</b>: {escape(report.file)}, "
-        f"{report.encoding or report.format}, "
-        f"datum {report.datum}, codes of {report.classification}</p>"
+def _relations(findings: Findings) -> str:
+    return (
+        _frame(findings.relations)
+        + f"<p>{RELATIONS}</p><p>One-way pairs found as planted, by year:</p>"
+        + _frame(findings.by_agglomeration)
     )
-    return head + _table(("", "rows"), rows, numeric={1})
 
 
-def _table(
-    columns: Iterable[str],
-    rows: Iterable[Sequence[object]],
-    numeric: set[int],
-    missed: Sequence[bool] | None = None,
-) -> str:
-    def cell(tag: str, position: int, value: object, miss: bool) -> str:
-        names = ["n"] * (position in numeric) + ["miss"] * miss
-        return f'<{tag} class="{" ".join(names)}">{escape(str(value))}</{tag}>'
+def _steps(rebuilt: RebuildReport) -> str:
+    rows = [(o.step, f"{o.seconds:.1f}", o.said or o.state) for o in rebuilt.outcomes]
+    return _table(("step", "seconds", "what was done"), rows, numeric={1})
 
-    head = "".join(cell("th", i, name, False) for i, name in enumerate(columns))
-    lines = []
-    for number, row in enumerate(rows):
-        miss = bool(missed and missed[number])
-        last = len(row) - 1
-        lines.append("".join(cell("td", i, v, miss and i == last) for i, v in enumerate(row)))
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+def _maps(drawings: dict[str, Path]) -> str:
+    pictures = "".join(
+        f'<img alt="Firms of a planted one-way pair in {escape(code)}" '
+        f'src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}">'
+        for code, path in drawings.items()
+    )
+    return f'<div class="maps">{pictures}</div>'
+
+
+def _frame(frame: pd.DataFrame, words: int = 1) -> str:
+    """A frame whose first columns are words and the others numbers."""
+    columns = [str(name) for name in frame.columns]
+    return _table(columns, frame.values.tolist(), set(range(words, len(columns))))
+
+
+def _table(columns: Iterable[str], rows: Iterable[Sequence[object]], numeric: set[int]) -> str:
+    def line(tag: str, cells: Iterable[object]) -> str:
+        return "".join(
+            f"<{tag}{' class=n' if at in numeric else ''}>{escape(str(cell))}</{tag}>"
+            for at, cell in enumerate(cells)
+        )
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    head = f"<tr>{line('th', columns)}</tr>"
+    return f'<div class="scroll"><table class="plain">{head}{body}</table></div>'

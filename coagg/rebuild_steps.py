@@ -56,7 +56,9 @@ class Chain:
         made = [self._firms(f) for f in files]
         made += [self._input("patents", f.file, f.layout) for f in self.manifest.patents]
         listed = tuple(step.name for step in made if step.name.startswith("patents "))
-        made += [self._input("citations", f.file, f.layout, listed) for f in self.manifest.citations]
+        made += [
+            self._input("citations", f.file, f.layout, listed) for f in self.manifest.citations
+        ]
         if self.manifest.input_output is not None:
             made.append(self._input_output(self.manifest.input_output))
         loads = tuple(step.name for step in made)
@@ -65,8 +67,8 @@ class Chain:
             has_patents = bool(connection.execute(INPUTS, (["patents"],)).fetchall())
         if not made and not has_firms:
             raise CoaggError(
-                "nothing to rebuild from: list your files in a TOML file and name it with --inputs, "
-                "or load firms first (coagg load firms)"
+                "nothing to rebuild from: list your files in a TOML file and name it with "
+                "--inputs, or load firms first (coagg load firms)"
             )
         firms_at_hand = has_firms or any(f.country == "CN" for f in files)
         patents_at_hand = has_patents or bool(self.manifest.patents)
@@ -214,8 +216,8 @@ class Chain:
 
     def _panel(self, year: int, british: int | None, needs: tuple[str, ...]) -> Step:
         def parts(connection: psycopg.Connection) -> Parts:
-            measured = self._measurement(connection, "CN", year)
-            abroad = None if british is None else self._measurement(connection, "GB", british)
+            measured = self.measurement(connection, "CN", year)
+            abroad = None if british is None else self.measurement(connection, "GB", british)
             return {
                 "index": digest(connection.execute(UNITS, (measured, "CN", year)).fetchall()),
                 "UK index": digest(connection.execute(UNITS, (abroad, "GB", british)).fetchall()),
@@ -230,8 +232,10 @@ class Chain:
 
         def run() -> str:
             with database.connect(self.settings) as connection:
-                measured = self._measurement(connection, "CN", year)
-                abroad = None if british is None else self._measurement(connection, "GB", british)
+                measured = self.measurement(connection, "CN", year)
+                abroad = None if british is None else self.measurement(connection, "GB", british)
+            if measured is None:
+                raise CoaggError(f"the index of {year} is not measured with these settings")
             report = panel.build_panel(self.settings, measured, year, uk_measurement_id=abroad)
             return f"{report.cells:,} cells, {report.pairs:,} ordered pairs"
 
@@ -243,7 +247,7 @@ class Chain:
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
         def measured(connection: psycopg.Connection) -> int | None:
-            return self._measurement(connection, "CN", 0)
+            return self.measurement(connection, "CN", 0)
 
         def parts(connection: psycopg.Connection) -> Parts:
             rows = connection.execute(BUILDS, (measured(connection),)).fetchall()
@@ -273,7 +277,8 @@ class Chain:
             workers=self.workers,
         )
 
-    def _measurement(self, connection: psycopg.Connection, country: str, year: int) -> int | None:
+    def measurement(self, connection: psycopg.Connection, country: str, year: int) -> int | None:
+        """Number of the measurement that has the manifest's settings; None: not measured yet."""
         found = connection.execute(
             "SELECT measurement_id FROM coagglomeration.measurement WHERE settings_sha256 = %s",
             (self._request(country, year).settings_sha256(),),
