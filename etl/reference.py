@@ -223,9 +223,12 @@ def _load_agglomerations(connection: psycopg.Connection, path: Path) -> list[Fin
     database.run_file(connection, RULES / "40_dissolve.sql")
     twice = table[table.duplicated(["country", "prefecture_code"], keep=False)]
     part = table[(table["coverage"] == "part") & table["assigned"]]
+    counts = []
+    for country, rows in table.groupby("country"):
+        counts.append(Finding(f"{country} agglomerations", rows["agglomeration_code"].nunique()))
+        counts.append(Finding(f"{country} members", int(rows["assigned"].sum())))
     return [
-        Finding("agglomerations", table["agglomeration_code"].nunique()),
-        Finding("members", int(table["assigned"].sum())),
+        *counts,
         Finding(
             "prefectures claimed twice",
             twice["prefecture_code"].nunique(),
