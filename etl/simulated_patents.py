@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from etl.simulated_names import _WORDS
+
 HEADERS = (
     "申请号", "公开号", "名称", "专利类型", "申请日", "授权日", "是否授权", "主分类号", "申请人",
     "组织机构代码", "行政区划代码", "地址", "专利价值",
@@ -15,7 +17,8 @@ HEADERS = (
 CITATION_HEADERS = ("引用专利", "被引专利", "引用日期")
 
 UNGRANTED = 0.25  # beside each granted patent of a firm, never to be counted
-OUTSIDE = 0.15  # of persons, universities and institutes, which match no firm
+OUTSIDE = 0.15  # of persons, universities, institutes and small firms, which match no firm
+SIBLINGS = 0.25  # of those: firms below the survey's threshold, named much like a surveyed one
 CO_APPLICANT = 0.12
 CODE_STATED = 0.15
 FAULTY = 0.004
@@ -76,8 +79,9 @@ def write_patents(
 
     `firms`: firm_number, firm_name, old_name, firm_id, place_code, address, trade, cell,
     employment; `scale` (C, J) counts and `quality` (C, J) sums of values to hand out; `places`
-    names for outsiders. Truth: patent_id, position, firm_number ("" for nobody), name_dirt,
-    counts (whether the row is a granted, sound patent).
+    names for outsiders. Truth: patent_id, position, firm_number ("" for nobody), name_dirt (of
+    NAME_DIRT; `sibling` for a small firm named much like a surveyed one), status (granted,
+    ungranted, outside, faulty).
     """
     counts = scale.ravel().astype(int)
     cells = len(counts)
@@ -105,6 +109,10 @@ def write_patents(
     out = np.flatnonzero(status == "outside")
     name[out] = _outsiders(len(out), places, rng)
     dirt[out] = ""
+    small = out[rng.random(len(out)) < SIBLINGS]
+    name[small] = _siblings(frame.iloc[small], set(firms.firm_name), rng)
+    dirt[small] = "sibling"
+    stranger = (status == "outside") & (dirt == "")
     co = rng.random(count) < CO_APPLICANT
     mark = np.array([";", "；", "、"], dtype=object)[rng.integers(0, 3, count)]
     partner = _outsiders(count, places, rng)
@@ -123,8 +131,8 @@ def write_patents(
             "主分类号": [f"{'ABCFGH'[n % 6]}{n % 60 + 1:02d}B{n % 23 + 1}/00" for n in frame["cell"]],
             "申请人": applicants,
             "组织机构代码": np.where(stated, frame.firm_id, ""),
-            "行政区划代码": np.where(status == "outside", "", frame.place_code),
-            "地址": np.where(status == "outside", "", frame.address),
+            "行政区划代码": np.where(stranger, "", frame.place_code),
+            "地址": np.where(stranger, "", frame.address),
             "专利价值": worth,
         }
     )  # fmt: skip
@@ -295,6 +303,19 @@ def _mistyped(name: str, rng: np.random.Generator) -> str:
     one, other = name[i], name[i + 1]
     middle = (other, one + one + other, other + one)[rng.integers(3)]
     return name[:i] + middle + name[i + 2 :]
+
+
+def _siblings(frame: pd.DataFrame, taken: set[str], rng: np.random.Generator) -> list[str]:
+    """Names of other firms of the same place and trade: another word, and none of `taken`."""
+    made = []
+    for name, trade in zip(frame.firm_name.tolist(), frame.trade.tolist(), strict=True):
+        at = max(name.find(trade), 1)
+        at = 1 if name[at - 1] == "）" else at
+        new = name[: at - 1] + _WORDS[rng.integers(len(_WORDS))] + name[at:]
+        while new in taken:
+            new = new[:at] + _WORDS[rng.integers(len(_WORDS))] + new[at:]
+        made.append(new)
+    return made
 
 
 def _outsiders(count: int, places: list[str], rng: np.random.Generator) -> np.ndarray:
