@@ -49,7 +49,8 @@ to_classification
 FROM one_step
 ),
 
-two_steps AS (
+-- computed whole: with a caller's filter inside, the planner expects one row and loops
+two_steps AS MATERIALIZED (
     SELECT
         a.from_classification,
         a.from_code,
@@ -101,7 +102,7 @@ weight,
 doubtful,
 2
 FROM two_steps;
-COMMENT ON VIEW reference.industry_translation IS 'Links between codes of any two classifications: concordances, read backwards where there is none that way, two in a row where no single one leads there.';
+COMMENT ON VIEW reference.industry_translation IS 'Links between codes of any two classifications: concordances, read backwards where there is none that way, else two in a row.';
 COMMENT ON COLUMN reference.industry_translation.from_classification IS 'Classification translated from.';
 COMMENT ON COLUMN reference.industry_translation.from_code IS 'Code translated from, three or four digits.';
 COMMENT ON COLUMN reference.industry_translation.to_classification IS 'Classification translated to; may be the same.';

@@ -121,32 +121,40 @@ LEFT JOIN together AS t ON p.j = t.j AND p.k = t.k;
 ANALYZE pg_temp.tech;
 
 -- UK groups u of j and v of k, u <> v; weight: share of u that is j times share of v that is k
-CREATE TEMPORARY TABLE uk ON COMMIT DROP AS
-WITH link AS (
-    SELECT
-        from_code AS uk_group,
-        left(to_code, 3) AS industry,
-        sum(weight) AS weight
-    FROM reference.industry_translation
-    WHERE
-        from_classification = 'uksic2007' AND to_classification = ops.setting('classification')
-        AND length(from_code) = 3
-    GROUP BY from_code, left(to_code, 3)
-)
+CREATE TEMPORARY TABLE uk_link ON COMMIT DROP AS
+SELECT
+    from_code AS uk_group,
+    left(to_code, 3) AS industry,
+    sum(weight) AS weight
+FROM reference.industry_translation
+WHERE
+    from_classification = 'uksic2007' AND to_classification = ops.setting('classification')
+    AND length(from_code) = 3
+GROUP BY from_code, left(to_code, 3);
+ANALYZE pg_temp.uk_link;
 
+CREATE TEMPORARY TABLE uk_pair ON COMMIT DROP AS
+SELECT
+    from_industry,
+    to_industry,
+    index
+FROM coagglomeration.pair_index
+WHERE
+    measurement_id = nullif(current_setting('coagg.uk_measurement_id'), '')::integer
+    AND survey_year = nullif(current_setting('coagg.uk_survey_year'), '')::smallint
+    AND country = 'GB' AND agglomeration_code = 'UK';
+ANALYZE pg_temp.uk_pair;
+
+CREATE TEMPORARY TABLE uk ON COMMIT DROP AS
 SELECT
     j.industry AS j,
     k.industry AS k,
     sum(j.weight * k.weight * p.index) / sum(j.weight * k.weight) AS uk_index,
     sum(j.weight * k.weight * (p.index >= 0.95)::integer) / sum(j.weight * k.weight) AS uk_phi
-FROM coagglomeration.pair_index AS p
-INNER JOIN link AS j ON p.from_industry = j.uk_group
-INNER JOIN link AS k ON p.to_industry = k.uk_group
-WHERE
-    p.measurement_id = nullif(current_setting('coagg.uk_measurement_id'), '')::integer
-    AND p.survey_year = nullif(current_setting('coagg.uk_survey_year'), '')::smallint
-    AND p.country = 'GB' AND p.agglomeration_code = 'UK'
-    AND j.industry <> k.industry
+FROM pg_temp.uk_pair AS p
+INNER JOIN pg_temp.uk_link AS j ON p.from_industry = j.uk_group
+INNER JOIN pg_temp.uk_link AS k ON p.to_industry = k.uk_group
+WHERE j.industry <> k.industry
 GROUP BY j.industry, k.industry;
 ANALYZE pg_temp.uk;
 
