@@ -86,11 +86,10 @@ def _matching(settings: Settings, truth: Path) -> pd.DataFrame:
     found = evaluate(settings, truth / "patents.csv", truth / "firms.csv")
     linked, relinked = evaluate_panel(settings, truth / "firms.csv")
     rows = [
-        (stage, made, f"{right / made:.4f}", f"{right / max(found.reachable, 1):.4f}")
+        (stage, str(made), f"{right / made:.4f}", f"{right / max(found.reachable, 1):.4f}")
         for stage, (made, right) in found.stages.items()
     ]
     made = sum(n for n, _ in found.stages.values())
-    rows.append(("all applicants", made, f"{found.precision:.4f}", f"{found.recall:.4f}"))
-    table = pd.DataFrame(rows, columns=["stage", "matches", "precision", "recall"])
-    table.loc[len(table)] = ["firms over the years", "", f"{linked:.4f}", f"{relinked:.4f}"]
-    return table
+    rows.append(("all applicants", str(made), f"{found.precision:.4f}", f"{found.recall:.4f}"))
+    rows.append(("firms over the years", "", f"{linked:.4f}", f"{relinked:.4f}"))
+    return pd.DataFrame(rows, columns=["stage", "matches", "precision", "recall"])

@@ -81,8 +81,8 @@ class Databases:
         self.prefix = f"coagg_test_{os.getpid()}"
         self.made: list[str] = []
 
-    def _name(self) -> str:
-        name = f"{self.prefix}_{next(NUMBER)}"
+    def _name(self, ending: str = "") -> str:
+        name = f"{self.prefix}_{next(NUMBER)}{ending}"
         self.made.append(name)
         return name
 
@@ -90,9 +90,9 @@ class Databases:
         """Settings of a data base that does not exist yet."""
         return self.settings.for_database(self._name())
 
-    def copy(self, template: Settings) -> Settings:
+    def copy(self, template: Settings, ending: str = "") -> Settings:
         """A copy of a data base that nobody is connected to."""
-        name = self._name()
+        name = self._name(ending)
         with database.connect(
             self.settings.for_database("postgres"), autocommit=True
         ) as connection:
