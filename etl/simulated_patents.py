@@ -240,7 +240,11 @@ def _values(
 
 
 def _application_numbers(year: int, kind: np.ndarray, serial: np.ndarray) -> np.ndarray:
-    """CN, year, kind, serial and check digit: four digits of the year since 2003."""
+    """CN, year, kind, number of the kind and check digit: four digits of the year since 2003.
+
+    `serial` orders the patents of all kinds; each kind is numbered by itself, as at the office.
+    """
+    serial = pd.Series(serial).groupby(kind).rank().to_numpy(dtype=int)
     if year >= 2003:
         body = [f"{year}{k + 1}{n:07d}" for k, n in zip(kind, serial, strict=True)]
     else:
