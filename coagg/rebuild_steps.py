@@ -51,7 +51,11 @@ class Chain:
     progress: Callable[[str, int, int], None] = lambda step, done, total: None
 
     def steps(self, years: tuple[int, ...] = ()) -> list[Step]:
-        """The steps in order; `years` keeps only survey files and index years of these."""
+        """The steps in order; `years` keeps only survey files and index years of these.
+
+        Without patents the chain ends with the index. Raises CoaggError when there is nothing to
+        start from.
+        """
         files = [f for f in self.manifest.firms if not years or f.survey_year in years]
         made = [self._firms(f) for f in files]
         made += [self._input("patents", f.file, f.layout) for f in self.manifest.patents]
@@ -78,6 +82,8 @@ class Chain:
             made.append(self._match_patents((*loads, "match firms")))
         index_years = self._index_years(years)
         made += [self._index("CN", year, loads) for year in index_years]
+        if not patents_at_hand:  # a panel without them would show innovation as nought
+            return made
         british = self._british_year()
         if british is not None:
             made.append(self._index("GB", british, loads))
@@ -123,6 +129,7 @@ class Chain:
             made = {
                 "file": _file_sha256(file),
                 "layout": digest([layout, VERSION]),
+                "cleaning": _sql_digest(kind),
                 "what is loaded": _loaded_inputs(connection, file.stem, kind),
             }
             if kind == "citations":  # a citation is refused or kept by what patents there are
@@ -164,7 +171,7 @@ class Chain:
 
     def _match_firms(self, needs: tuple[str, ...]) -> Step:
         def parts(connection: psycopg.Connection) -> Parts:
-            return {"firms": _firm_loads(connection, "CN"), "code": VERSION}
+            return {"firms": _firm_loads(connection, "CN"), "code": _match_code()}
 
         def run() -> str:
             return firm_panel.match_firms(self.settings, "CN").line()
@@ -180,7 +187,8 @@ class Chain:
                 "firms": _firm_loads(connection, "CN"),
                 "patents": _loaded_inputs(connection, None, "patents"),
                 "decisions": digest(decisions),
-                "code": VERSION,
+                "places": reference.content_key(connection),
+                "code": _match_code(),
             }
 
         def run() -> str:
@@ -310,6 +318,10 @@ def _file_sha256(path: Path) -> str:
 def _sql_digest(room: str) -> str:
     files = sorted((SQL / "transforms" / room).glob("*.sql"))
     return digest([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
+
+
+def _match_code() -> str:
+    return digest([VERSION, _sql_digest("match")])
 
 
 def _firm_loads(connection: psycopg.Connection, country: str) -> str:
