@@ -63,9 +63,9 @@ def write_report(
         ("steps", "The way of the data", _steps(rebuilt)),
         ("maps", "Planted one-way pairs on the map", _maps(drawings)),
     ]
-    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, title, _ in chapters)
+    links = " ".join(f'<a href="#{key}">{escape(title)}</a>' for key, title, _ in chapters)
     body = "".join(
-        f'<section id="{key}"><h2>{escape(title)}</h2>{text}</section>'
+        f'<section id="{key}">{_heading(title, text)}{text}</section>'
         for key, title, text in chapters
     )
     path = out / "report.html"
@@ -79,6 +79,11 @@ def write_report(
         encoding="utf-8",
     )
     return path
+
+
+def _heading(title: str, text: str) -> str:
+    """None where the chapter is a table that has its title above it."""
+    return "" if text.startswith("<figure") else f"<h2>{escape(title)}</h2>"
 
 
 def _relations(findings: Findings) -> str:

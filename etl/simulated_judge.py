@@ -66,12 +66,12 @@ def relations_found(verdict: pd.DataFrame) -> pd.DataFrame:
     forward, backward = measured.forward >= SIGNIFICANT, measured.backward >= SIGNIFICANT
     one, two, null = (measured.relation == kind for kind in ("one_way", "two_way", "null"))
     rows = [
-        ("one-way, as planted", one.sum(), forward[one].sum(), one.sum()),
-        ("one-way, reverse", one.sum(), backward[one].sum(), 0),
-        ("two-way", 2 * two.sum(), forward[two].sum() + backward[two].sum(), 2 * two.sum()),
+        ("one-way, as planted", one.sum(), forward[one].sum(), str(one.sum())),
+        ("one-way, reverse", one.sum(), backward[one].sum(), "0"),
+        ("two-way", 2 * two.sum(), forward[two].sum() + backward[two].sum(), str(2 * two.sum())),
         ("null", 2 * null.sum(), forward[null].sum() + backward[null].sum(),
-         round(0.05 * 2 * null.sum(), 1)),
+         f"{0.05 * 2 * null.sum():.1f}"),
     ]  # fmt: skip
     if len(measured) < len(verdict):
-        rows.append(("not measured", len(verdict) - len(measured), 0, 0))
+        rows.append(("not measured", len(verdict) - len(measured), 0, "0"))
     return pd.DataFrame(rows, columns=["planted", "tests", "at 0.95 or more", "expected"])
