@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,7 @@ _CHECK = np.array([2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5])
 _FULL = {i: i + 0xFEE0 for i in range(0x21, 0x7F)}
 _TAKEN_FOR = {pair[0]: pair[1] for pair in _WRONG.split()}
 _FULL_LETTERS = str.maketrans({chr(k): chr(v) for k, v in _FULL.items()})
+_LAST_WORD = re.compile(rf"(?:{'|'.join(_WORDS)}|[A-Z0-9]+)$")
 _PERSONS = "王伟 李芳 张敏 刘强 陈静 杨洋 赵磊 黄勇 周杰 吴涛".split()
 _SCHOOLS = "大学 理工大学 工业大学 科学研究院 技术研究所 师范学院".split()
 
@@ -310,14 +312,15 @@ def _mistyped(name: str, rng: np.random.Generator) -> str:
 
 
 def _siblings(frame: pd.DataFrame, taken: set[str], rng: np.random.Generator) -> list[str]:
-    """Names of other firms of the same place and trade: another word, and none of `taken`."""
+    """Names of other firms of the same place and trade: another last word, and none of `taken`."""
     made = []
     for name, trade in zip(frame.firm_name.tolist(), frame.trade.tolist(), strict=True):
-        at = max(name.find(trade), 1)
-        at = 1 if name[at - 1] == "）" else at
-        new = name[: at - 1] + _WORDS[rng.integers(len(_WORDS))] + name[at:]
+        at = name.find(trade)
+        if name[at - 1] == "）":
+            at = name.find("（")
+        new = _LAST_WORD.sub("", name[:at]) + _WORDS[rng.integers(len(_WORDS))] + name[at:]
         while new in taken:
-            new = new[:at] + _WORDS[rng.integers(len(_WORDS))] + new[at:]
+            new = _WORDS[rng.integers(len(_WORDS))] + new
         made.append(new)
     return made
 
