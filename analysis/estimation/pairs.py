@@ -9,17 +9,12 @@ cluster variables, keeps the blocks of every pair (j, k) of their levels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from analysis.estimation import checks, linear
@@ -27,22 +22,21 @@ from analysis.estimation.absorb import solve_levels
 from analysis.estimation.convention import Sizes
 from analysis.estimation.model import Estimate, Model
 from analysis.estimation.moments import Grouping, Moments
+from analysis.estimation.pair_rows import (
+    Keys,
+    Source,
+    column_names,
+    complain_of_values,
+    pieces,
+    read_keys,
+)
 from coagg.errors import CoaggError
 
-Source: TypeAlias = Mapping[str, np.ndarray] | pa.Table | Path
-
-CHUNK = 131_072
+SHORT_RUN = 32
+"""Rows are sorted when fewer than this, on average, stand side by side in a cell of the effects."""
 MOST_CELLS = 20_000
 MOST_BLOCKS = 200_000_000
 """Numbers in the blocks of all pairs, two-way errors: 1.6 GB."""
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Codes (n,) int32 and levels of every grouping column."""
-
-    codes: dict[str, np.ndarray]
-    levels: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -62,82 +56,8 @@ class Sums:
     """(C, L) which levels of the other effects a cell has, zeros and ones."""
 
 
-def _column(source: Source, name: str) -> pa.ChunkedArray | np.ndarray:
-    if isinstance(source, Path):
-        return pq.read_table(source, columns=[name])[name]
-    return source[name]
-
-
-def _names(source: Source) -> list[str]:
-    if isinstance(source, Path):
-        return list(pq.read_schema(source).names)
-    return list(source.column_names if isinstance(source, pa.Table) else source.keys())
-
-
-def _code(source: Source, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and sorted levels of one grouping column; Arrow columns stay in Arrow."""
-    column = _column(source, name)
-    if not isinstance(column, pa.ChunkedArray):
-        found, levels = checks.codes(name, column)
-        return found.astype(np.int32), levels
-    if column.null_count:
-        raise CoaggError(
-            f"column {name}: {column.null_count} empty values; fill them or leave those rows out"
-        )
-    coded = column.dictionary_encode().combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.chunk(0)
-    levels = np.asarray(coded.dictionary.to_pylist())
-    order = np.argsort(levels, kind="stable")
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    return rank[coded.indices.to_numpy(zero_copy_only=False)], levels[order]
-
-
-def _keys(source: Source, names: Sequence[str]) -> Keys:
-    codes, levels = {}, {}
-    for name in names:
-        codes[name], levels[name] = _code(source, name)
-        # Codes of levels that no row has would count as absorbed effects.
-        if len(np.unique(codes[name])) != len(levels[name]):
-            left, codes[name] = np.unique(codes[name], return_inverse=True)
-            levels[name] = levels[name][left]
-    lengths = {name: len(code) for name, code in codes.items()}
-    if len(set(lengths.values())) > 1:
-        raise CoaggError(f"columns differ in length ({lengths}); give columns of one sample")
-    if 0 in lengths.values():
-        raise CoaggError("no rows for the pairs; widen the sample")
-    return Keys(codes, levels)
-
-
-def _chunks(source: Source, names: Sequence[str]) -> Iterator[np.ndarray]:
-    """The numeric columns in pieces (rows, P), float64, in the order of the rows."""
-    if isinstance(source, Mapping):
-        total = len(source[names[0]])
-        for start in range(0, total, CHUNK):
-            piece = np.empty((min(CHUNK, total - start), len(names)))
-            for i, name in enumerate(names):
-                piece[:, i] = source[name][start : start + CHUNK]
-            yield piece
-        return
-    if isinstance(source, Path):
-        batches = pq.ParquetFile(source).iter_batches(CHUNK, columns=list(names))
-    else:
-        batches = source.select(list(names)).to_batches(max_chunksize=CHUNK)
-    for batch in batches:
-        piece = np.empty((batch.num_rows, len(names)))
-        for i, name in enumerate(names):
-            column = batch.column(name)
-            if column.null_count:
-                raise CoaggError(
-                    f"column {name} has empty values; restrict the sample or mend the column"
-                )
-            piece[:, i] = column.to_numpy(zero_copy_only=False)
-        yield piece
-
-
 def _first_pass(source: Source, names: tuple[str, ...], keys: Keys, effects: list[str]) -> Sums:
-    """Accumulate `Sums`; rows may come in any order, fastest in that of the leading effect."""
+    """Accumulate `Sums`; rows may come in any order, fastest with equal effects side by side."""
     lead, others = keys.codes[effects[0]], effects[1:]
     shape = tuple(len(keys.levels[name]) for name in others)
     if np.prod(shape, dtype=np.int64) > MOST_CELLS:
@@ -154,50 +74,39 @@ def _first_pass(source: Source, names: tuple[str, ...], keys: Keys, effects: lis
     counts = np.zeros(groups * cell_count)
     sums = np.zeros((groups * cell_count, width))
     cross = np.zeros((groups, width, width))
-    shift, start = np.zeros(width), 0
-    for piece in _chunks(source, names):
-        rows = slice(start, start + len(piece))
+    shift, start = np.zeros((width, 1)), 0
+    for piece in pieces(source, names):
+        rows = slice(start, start + piece.shape[1])
         if start == 0:
             with np.errstate(invalid="ignore", over="ignore"):
-                shift = piece.mean(axis=0)
+                shift = piece.mean(axis=1, keepdims=True)
             shift[~np.isfinite(shift)] = 0.0
         piece -= shift
-        j = lead[rows]
-        at = j.astype(np.int64)
+        at = lead[rows].astype(np.int64)
         for name, size in zip(others, shape, strict=True):
             at = at * size + keys.codes[name][rows]
-        low = int(j.min()) * cell_count
-        size = (int(j.max()) + 1) * cell_count - low
-        counts[low : low + size] += np.bincount(at - low, minlength=size)
-        ones, ends = np.ones(len(at)), np.arange(len(at) + 1)
-        sums[low : low + size] += (
-            sparse.csc_matrix((ones, at - low, ends), shape=(size, len(at))) @ piece
-        )
-        if (np.diff(j) < 0).any():
-            order = np.argsort(j, kind="stable")
-            piece, j = piece[order], j[order]
-        edges = np.flatnonzero(np.diff(j, prepend=j[0] - 1, append=j[-1] + 1))
-        for a, b in pairwise(edges):
-            part = piece[a:b]
-            cross[j[a]] += part.T @ part
-        start += len(piece)
+        runs = np.flatnonzero(np.diff(at, prepend=-1))
+        if len(runs) * SHORT_RUN > len(at):
+            order = np.argsort(at, kind="stable")
+            piece, at = piece[:, order], at[order]
+            runs = np.flatnonzero(np.diff(at, prepend=-1))
+        places = at[runs]
+        np.add.at(counts, places, np.diff(runs, append=len(at)))
+        np.add.at(sums, places, np.add.reduceat(piece, runs, axis=1).T)
+        j = places // cell_count
+        edges = np.flatnonzero(np.diff(j, prepend=-1))
+        for group, (a, b) in zip(j[edges], pairwise((*runs[edges].tolist(), len(at))), strict=True):
+            part = piece[:, a:b]
+            cross[group] += part @ part.T
+        start += piece.shape[1]
     if start != len(lead):
         raise CoaggError(f"{start} rows of numbers for {len(lead)} of groups; give one sample")
     for i, name in enumerate(names):
         if not np.isfinite(cross[:, i, i]).all():
-            first = 0
-            for piece in _chunks(source, (name,)):
-                bad = ~np.isfinite(piece[:, 0])
-                if bad.any():
-                    raise CoaggError(
-                        f"column {name}: NaN or infinite values, the first in row "
-                        f"{first + int(np.argmax(bad))}; restrict the sample or mend the column"
-                    )
-                first += len(piece)
-            raise CoaggError(f"column {name}: values too large to square; rescale it")
+            complain_of_values(source, name)
     return Sums(
         names,
-        shift,
+        shift[:, 0],
         counts.reshape(groups, cell_count),
         sums.reshape(groups, cell_count, width),
         cross,
@@ -274,21 +183,23 @@ def _second_pass(
         )
     blocks = np.zeros((width, width, one * two))
     start = 0
-    cell_effect = sums.cells @ absorbed.levels
-    for piece in _chunks(source, sums.names):
-        rows = slice(start, start + len(piece))
-        at = np.zeros(len(piece), dtype=np.int64)
+    cell_effect = (sums.cells @ absorbed.levels).T
+    means = absorbed.means.T + sums.shift[:, None]
+    for piece in pieces(source, sums.names):
+        rows = slice(start, start + piece.shape[1])
+        at = np.zeros(piece.shape[1], dtype=np.int64)
         for name in effects[1:]:
             at = at * len(keys.levels[name]) + keys.codes[name][rows]
-        piece -= sums.shift + absorbed.means[keys.codes[effects[0]][rows]] + cell_effect[at]
+        piece -= means[:, keys.codes[effects[0]][rows]]
+        piece -= cell_effect[:, at]
         joint = keys.codes[pair[0]][rows].astype(np.int64) * two + keys.codes[pair[1]][rows]
         low = int(joint.min())
         size = int(joint.max()) - low + 1
         for a in range(width):
             for b in range(a + 1):
-                got = np.bincount(joint - low, weights=piece[:, a] * piece[:, b], minlength=size)
+                got = np.bincount(joint - low, weights=piece[a] * piece[b], minlength=size)
                 blocks[a, b, low : low + size] += got
-        start += len(piece)
+        start += piece.shape[1]
     for a in range(width):
         blocks[:a, a] = blocks[a, :a]
     return np.ascontiguousarray(blocks.transpose(2, 0, 1)).reshape(one, two, width, width)
@@ -328,7 +239,7 @@ def fit_pairs(columns: Source, models: Sequence[Model], *, dyadic: bool = False)
         return []
     effects = models[0].effects
     for model in models:
-        checks.require_columns(_names(columns), model)
+        checks.require_columns(column_names(columns), model)
         if model.effects != effects or model.cluster[0] not in effects:
             raise CoaggError(
                 f"{model.dependent}: columns over pairs share their fixed effects "
@@ -344,7 +255,7 @@ def fit_pairs(columns: Source, models: Sequence[Model], *, dyadic: bool = False)
     order = [lead, *(name for name in effects if name != lead)]
     groups = dict.fromkeys([*order, *(name for model in models for name in model.cluster)])
     with threadpool_limits(1):
-        keys = _keys(columns, list(groups))
+        keys = read_keys(columns, list(groups))
         clusters = {name: len(keys.levels[name]) for name in groups}
         checks.require_clusters({n: clusters[n] for model in models for n in model.cluster})
         names = tuple(dict.fromkeys(name for model in models for name in model.numeric))
@@ -393,4 +304,4 @@ def lead_blocks(columns: Source, model: Model, names: tuple[str, ...]) -> np.nda
     lead = model.cluster[0]
     order = [lead, *(name for name in model.effects if name != lead)]
     with threadpool_limits(1):
-        return demeaned_blocks(_first_pass(columns, names, _keys(columns, order), order))
+        return demeaned_blocks(_first_pass(columns, names, read_keys(columns, order), order))

@@ -10,7 +10,7 @@ import pyfixest
 import pytest
 from pyfixest.demeaners import MapDemeaner
 
-from analysis.estimation import Estimate, Model, fit, fit_pairs, pairs
+from analysis.estimation import Estimate, Model, fit, fit_pairs, pair_rows, pairs
 from coagg.errors import CoaggError
 
 EFFECTS = ("from_industry", "survey_year", "agglomeration_code")
@@ -67,9 +67,11 @@ def assert_same(one: Estimate, two: Estimate) -> None:
         assert value == pytest.approx(two.diagnostics[name], rel=1e-6), name
 
 
-@pytest.mark.parametrize("chunk", [257, pairs.CHUNK])
-def test_equals_the_cell_level_estimates(frame, chunk, monkeypatch):
-    monkeypatch.setattr(pairs, "CHUNK", chunk)
+@pytest.mark.parametrize(("chunk", "short"), [(257, 32), (pair_rows.CHUNK, 32), (1000, 0)])
+def test_equals_the_cell_level_estimates(frame, chunk, short, monkeypatch):
+    """In pieces and whole, sorted within a piece and in runs as they come."""
+    monkeypatch.setattr(pair_rows, "CHUNK", chunk)
+    monkeypatch.setattr(pairs, "SHORT_RUN", short)
     for asked, found in zip(MODELS, fit_pairs(columns(frame), MODELS), strict=True):
         assert found.model == asked
         assert_same(found, fit(frame, asked))
@@ -99,13 +101,15 @@ def test_equals_pyfixest(frame):
 
 
 def test_order_of_rows_and_kind_of_source_do_not_matter(frame, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(pairs, "CHUNK", 1000)
+    monkeypatch.setattr(pair_rows, "CHUNK", 1000)
     mixed = frame.sample(frac=1, random_state=1)
     mixed["from_industry"] = "i" + mixed.from_industry.astype(str)
     table = pa.Table.from_pandas(mixed, preserve_index=False)
-    pq.write_table(table, tmp_path / "pairs.parquet", row_group_size=700)
+    small, large = tmp_path / "small.parquet", tmp_path / "large.parquet"
+    pq.write_table(table, small, row_group_size=700)
+    pq.write_table(table, large, row_group_size=2500)
     expected = fit_pairs(columns(frame), MODELS)
-    for source in (columns(mixed), table, tmp_path / "pairs.parquet"):
+    for source in (columns(mixed), table, small, large):
         for one, two in zip(fit_pairs(source, MODELS), expected, strict=True):
             assert_same(one, two)
 
