@@ -318,10 +318,10 @@ def _siblings(frame: pd.DataFrame, taken: set[str], rng: np.random.Generator) ->
         at = name.find(trade)
         if name[at - 1] == "）":
             at = name.find("（")
-        new = _LAST_WORD.sub("", name[:at]) + _WORDS[rng.integers(len(_WORDS))] + name[at:]
-        while new in taken:
-            new = _WORDS[rng.integers(len(_WORDS))] + new
-        made.append(new)
+        words = _LAST_WORD.sub("", name[:at]) + _WORDS[rng.integers(len(_WORDS))]
+        while words + name[at:] in taken:
+            words += _WORDS[rng.integers(len(_WORDS))]
+        made.append(words + name[at:])
     return made
 
 
