@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from analysis.coagglomeration.calibration import PARTS, Calibration, calibrate, smoothing_weights
+from analysis.coagglomeration.calibration import Calibration, calibrate, smoothing_weights
 from analysis.coagglomeration.cell import (
     THRESHOLDS,
     Cell,
@@ -34,6 +34,7 @@ from analysis.coagglomeration.cell import (
 from analysis.coagglomeration.costs import costs_to_draws
 from analysis.coagglomeration.draws import counterfactuals
 from analysis.coagglomeration.exact import TIE_TOLERANCE, at_least, read_exact
+from analysis.coagglomeration.regression import read_null
 from analysis.coagglomeration.surrogate import SurrogatePool
 from analysis.transport import is_squared
 
@@ -97,25 +98,22 @@ def _read_index(
     result: PairResults,
     pairs: np.ndarray,
 ) -> None:
-    """Index and standard error of pairs of one redrawn size from the calibrated nulls."""
-    used = np.flatnonzero(weight)
-    null = np.sort(np.einsum("g,gq->q", weight[used], found.quantiles[used]))
-    mean, sd = float(null.mean()), float(null.std())
-    cost = result.observed_cost[pairs]
-    index = 1.0 - np.searchsorted(null, cost * (1.0 - TIE_TOLERANCE)) / len(null)
+    """Write index, standard error and null moments of pairs of one redrawn size."""
     nearest = int(np.abs(np.log(grid / size)).argmin())
-    # An error of the predicted costs moves the index by the null's density at the observed cost.
-    reach = max(DENSITY_REACH * sd, float(found.residual_sd[nearest]), 1e-300)
-    inside = np.searchsorted(null, cost + reach) - np.searchsorted(null, cost - reach)
-    density = inside / (2 * reach * len(null))
-    part = np.minimum(((1.0 - index) * PARTS).astype(np.int64), PARTS - 1)
-    draws = 1.0 / float((weight[used] ** 2 / found.draws[used]).sum())
-    likely = (index * draws + 1.0) / (draws + 2.0)
-    sampling = likely * (1.0 - likely) / draws
+    mean, sd, index, error = read_null(
+        found.quantiles,
+        weight,
+        1.0 / float((weight**2 / found.draws).sum()),
+        found.residual_sd[nearest],
+        found.error[nearest],
+        result.observed_cost[pairs],
+        DENSITY_REACH,
+        TIE_TOLERANCE,
+    )
     result.null_mean[pairs] = mean
     result.null_sd[pairs] = sd
     result.index[pairs] = index
-    result.standard_error[pairs] = np.sqrt(sampling + (density * found.error[nearest][part]) ** 2)
+    result.standard_error[pairs] = error
 
 
 def _all_single_firms(

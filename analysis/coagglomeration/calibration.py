@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.coagglomeration.cell import Sites
 from analysis.coagglomeration.cuts import solve_and_cut
+from analysis.coagglomeration.regression import regress, spread_residuals
 from analysis.coagglomeration.surrogate import (
     SMOOTH_FROM,
     SurrogatePool,
@@ -31,9 +32,6 @@ WINDOW = 0.65
 RIDGE = 1e-3
 # Parts of a null, from cheap to dear, in which the calibration's error is stated.
 PARTS = 8
-# Regressors: 1, log size, surrogate, largest cut, mean cut; the prior is the surrogate alone.
-LOG_SIZE, SURROGATE = 1, 2
-PRIOR = np.array([0.0, 0.0, 1.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -92,82 +90,33 @@ def calibrate(sites: Sites, shared: SurrogatePool, j: int, squared: bool) -> Cal
     own = embed_industry(sites, j, shared.reference)
     guess = np.zeros(len(site))
     weights = pooling_weights(shared.sizes)
-    features, costs, solved = [], [], []
+    draws = np.array([len(pool.members) for pool in shared.pools])
+    base = np.where(shared.sizes <= LARGE_SIZE, SOLVES, SOLVES // 2)
+    wanted = base * np.ceil(POOLED_SIZES / weights.sum(axis=1)).astype(np.int64)
+    solves = np.minimum(wanted, draws)
+    features = np.zeros((len(draws), draws.max(), 3))
+    solved = np.zeros((len(draws), solves.max()), np.int64)
+    costs = np.zeros(solved.shape)
     for g, pool in enumerate(shared.pools):
+        number, few = draws[g], solves[g]
         surrogate = embedding_costs(pool.embedding, own, shared.reference.firms, squared)
-        base = SOLVES if pool.size <= LARGE_SIZE else SOLVES // 2
-        number = len(pool.members)
-        solves = min(base * int(np.ceil(POOLED_SIZES / weights[g].sum())), number)
         # Draws to solve are spread evenly over the ranks of the surrogate.
-        ranks = ((np.arange(solves) + 0.5) * number / solves).astype(np.int64)
-        solved.append(np.argsort(surrogate, kind="stable")[ranks])
+        ranks = ((np.arange(few) + 0.5) * number / few).astype(np.int64)
+        solved[g, :few] = np.argsort(surrogate, kind="stable")[ranks]
         exact, mean, largest = solve_and_cut(
             fx, fy, firms, sites.x[pool.sites], sites.y[pool.sites],
-            pool.members, solved[g], guess, squared,
+            pool.members, solved[g, :few], guess, squared,
         )  # fmt: skip
-        costs.append(exact)
-        one = np.ones(number)
-        features.append(np.column_stack([one, one * np.log(pool.size), surrogate, largest, mean]))
-    return _regress(features, costs, solved, weights)
-
-
-def _regress(
-    features: list[np.ndarray],
-    costs: list[np.ndarray],
-    solved: list[np.ndarray],
-    weights: np.ndarray,
-) -> Calibration:
-    """Regress exact costs on the features, pooling near sizes, and predict all draws."""
-    grid, width = len(features), len(PRIOR)
-    centre = np.array([f[:, SURROGATE].mean() for f in features])
-    spread = np.array([f[:, SURROGATE].std() for f in features])
-    scale = np.maximum(spread, 1e-9 * np.abs(centre) + 1e-300)
-    rows = [f[s] for f, s in zip(features, solved, strict=True)]
-    pull = np.diag([0.0, *[RIDGE * SOLVES] * (width - 1)])
-    predicted = []
-    residual_sd = np.empty(grid)
-    error = np.empty((grid, PARTS))
-    standardised = []
-    for g in range(grid):
-        near = np.flatnonzero(weights[g] > 0)
-        # In units of this size's spread about its mean, for sound conditioning.
-        shift = np.array([0.0, features[g][0, LOG_SIZE], *[centre[g]] * 3])
-        unit = np.array([1.0, 1.0, *[scale[g]] * 3])
-        x = (np.concatenate([rows[i] for i in near]) - shift) / unit
-        y = (np.concatenate([costs[i] for i in near]) - centre[g]) / scale[g]
-        source = np.concatenate([np.full(len(costs[i]), i) for i in near])
-        # Spreads differ between sizes: their residuals are taken to do so in proportion.
-        relative = (scale[g] / scale[source]) ** 2
-        weight = weights[g, source]
-        gram = np.einsum("ri,r,rj->ij", x, weight * relative, x)
-        inverse = np.linalg.inv(gram + pull + 1e-12 * np.eye(width))
-        beta = np.einsum(
-            "ij,j->i",
-            inverse,
-            np.einsum("ri,r,r->i", x, weight * relative, y) + np.einsum("ij,j->i", pull, PRIOR),
-        )
-        left = y - np.einsum("ri,i->r", x, beta)
-        freedom = max(weight.sum() - np.einsum("ij,ji->", inverse, gram), 1.0)
-        variance = float(np.einsum("r,r,r->", weight, relative, left**2)) / freedom
-        noise = np.einsum("ri,r,rj->ij", x, weight**2 * relative, x)
-        covariance = variance * np.einsum("ij,jk,kl->il", inverse, noise, inverse)
-        every = (features[g] - shift) / unit
-        predicted.append(np.einsum("bi,i->b", every, beta) * scale[g] + centre[g])
-        residual_sd[g] = np.sqrt(variance) * scale[g]
-        parts = np.array_split(np.argsort(predicted[g], kind="stable"), PARTS)
-        typical = np.array(
-            [every[part if len(part) else slice(None)].mean(axis=0) for part in parts]
-        )
-        error[g] = np.sqrt(np.einsum("pi,ij,pj->p", typical, covariance, typical)) * scale[g]
-        standardised.append(left[source == g] / max(np.sqrt(variance), 1e-300))
+        costs[g, :few] = exact
+        for f, values in enumerate((surrogate, largest, mean)):
+            features[g, :number, f] = values
+    predicted, residual_sd, error, left = regress(
+        features, draws, solved, costs, solves, shared.sizes, weights, RIDGE * SOLVES, PARTS
+    )
     # The residuals' shape is that of all sizes together, their spread that of the size.
-    shape = np.quantile(np.concatenate(standardised), (np.arange(SPREAD) + 0.5) / SPREAD)
+    every = left[np.arange(left.shape[1]) < solves[:, None]]
+    shape = np.quantile(every, (np.arange(SPREAD) + 0.5) / SPREAD)
     shape = (shape - shape.mean()) / max(shape.std(), 1e-300)
-    draws = np.array([len(p) for p in predicted])
     # Every null is read at the same levels, as many as the shortest has values.
-    levels = (np.arange(draws.min() * SPREAD) + 0.5) / (draws.min() * SPREAD)
-    quantiles = np.empty((grid, len(levels)))
-    for g in range(grid):
-        costs_again = np.sort((predicted[g][:, None] + residual_sd[g] * shape).reshape(-1))
-        quantiles[g] = costs_again[(levels * len(costs_again)).astype(np.int64)]
+    quantiles = spread_residuals(predicted, draws, residual_sd, shape, draws.min() * SPREAD)
     return Calibration(quantiles, draws, error, residual_sd)

@@ -69,10 +69,9 @@ def _observed(
         for k in range(others):
             if not wanted[row, k]:
                 continue
-            # Fewer sites first, then the lower number: the same orientation for (j, k) and (k, j).
+            # The same orientation for (j, k) and (k, j), whatever the industries' numbers.
             a, b = fixed[row], k
-            sites_a, sites_b = start[a + 1] - start[a], start[b + 1] - start[b]
-            if (sites_b, b) < (sites_a, a):
+            if _goes_first(b, a, start, site, firms):
                 a, b = b, a
             sa, sb = site[start[a] : start[a + 1]], site[start[b] : start[b + 1]]
             for u in range(len(sa) + len(sb)):
@@ -88,6 +87,23 @@ def _observed(
                 ws,
             )
     return out
+
+
+@njit(cache=True, nogil=True)
+def _goes_first(a: int, b: int, start: Any, site: Any, firms: Any) -> bool:
+    """Whether industry a has fewer sites than b, or as many, and the lower site or number of firms
+    where they first differ.
+    """
+    n, m = start[a + 1] - start[a], start[b + 1] - start[b]
+    if n != m:
+        return n < m
+    for i in range(n):
+        u, v = start[a] + i, start[b] + i
+        if site[u] != site[v]:
+            return site[u] < site[v]
+        if firms[u] != firms[v]:
+            return firms[u] < firms[v]
+    return False
 
 
 def costs_to_draws(sites: Sites, fixed: int, draws: np.ndarray, cost: str) -> np.ndarray:

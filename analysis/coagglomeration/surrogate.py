@@ -54,7 +54,7 @@ class SizePool:
     members
         (B, size) int32 positions in `sites`, one for each firm drawn.
     embedding
-        (B, 2 K) float64 barycentres, x then y.
+        (2 K, B) float64 barycentres, x then y.
     """
 
     size: int
@@ -139,7 +139,7 @@ def pool_of_size(
     embedding = _embed_draws(
         members, sites.x[used], sites.y[used], reference.x, reference.y, reference.firms
     )
-    return SizePool(size, used.astype(np.int32), members, embedding)
+    return SizePool(size, used.astype(np.int32), members, np.ascontiguousarray(embedding.T))
 
 
 def embed_industry(sites: Sites, j: int, reference: Reference) -> np.ndarray:
@@ -195,18 +195,22 @@ def _embed_draws(members: Any, x: Any, y: Any, rx: Any, ry: Any, rw: Any) -> Any
 
 @njit(cache=True, nogil=True)
 def embedding_costs(embedding: Any, own: Any, firms: Any, squared: bool) -> Any:
-    """Surrogate cost of each embedded draw (B, 2 K) to one embedded industry (2 K,): (B,)."""
-    number = len(embedding)
+    """Surrogate cost of each embedded draw (2 K, B) to one embedded industry (2 K,): (B,)."""
     m = len(firms)
     weight = firms / firms.sum()
-    out = np.empty(number)
-    for b in range(number):
-        total = 0.0
-        row = embedding[b]
-        for k in range(m):
-            dx = row[k] - own[k]
-            dy = row[m + k] - own[m + k]
-            d = dx * dx + dy * dy
-            total += weight[k] * (d if squared else np.sqrt(d))
-        out[b] = total
+    out = np.zeros(embedding.shape[1])
+    for k in range(m):
+        px, py, w = own[k], own[m + k], weight[k]
+        x, y = embedding[k], embedding[m + k]
+        # Over draws within, so that the sums go on in vector instructions.
+        if squared:
+            for b in range(len(out)):
+                dx = x[b] - px
+                dy = y[b] - py
+                out[b] += w * (dx * dx + dy * dy)
+        else:
+            for b in range(len(out)):
+                dx = x[b] - px
+                dy = y[b] - py
+                out[b] += w * np.sqrt(dx * dx + dy * dy)
     return out
