@@ -21,13 +21,15 @@ from etl.firm_names import PlaceWords, place_words
 from etl.patent_match_stages import PICKS, MatchSettings, Outcome, match
 
 RULES = SQL / "transforms" / "match"
-FILES = (*firm_panel.FILES, "patent_match", "patent_match_stages")
+FILES = (
+    *firm_panel.FILES, "patent_match", "patent_match_stages", "patent_match_likeness"
+)  # fmt: skip
 KEYS = """
-SELECT key_id, name, organisation_code, place_code, address_head FROM applicant_key
+SELECT key_id, name, organisation_code, place_code, address_head, applicants FROM applicant_key
 """
 KEY_COLUMNS = {
     "key_id": pa.int64(), "name": pa.string(), "organisation_code": pa.string(),
-    "place_code": pa.string(), "address_head": pa.string(),
+    "place_code": pa.string(), "address_head": pa.string(), "applicants": pa.int64(),
 }  # fmt: skip
 FIRMS = """
 SELECT DISTINCT p.panel_id, f.firm_name, f.firm_id, place.code

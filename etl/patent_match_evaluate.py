@@ -16,16 +16,21 @@ from coagg.settings import Settings
 from etl.firm_names import markers, normalise, stem
 from etl.patent_match_stages import MatchSettings
 
+_PATENT_COLUMNS = ("patent_id", "position", "firm_number")
+
 
 @dataclass
 class Evaluation:
     """Matches against the truth.
 
     `stages`: stage -> (matches, right). `applicants`: of the truth that have a firm. `reachable`:
-    of those, with a row of the firm loaded within `max_years` of the application.
+    of those, with a row of the firm loaded within `max_years` of the application. `dirt`: what was
+    done to the name ("" for nothing) -> (applicants, found), of the reachable ones, where the
+    truth tells.
     """
 
     stages: dict[str, tuple[int, int]] = field(default_factory=dict)
+    dirt: dict[str, tuple[int, int]] = field(default_factory=dict)
     applicants: int = 0
     reachable: int = 0
     found: int = 0
@@ -48,8 +53,8 @@ def evaluate(
 ) -> Evaluation:
     """Compare `clean.patent_match` with the truth.
 
-    `patents`: csv patent_id, position, firm_number (empty: no firm). `firms`: csv survey_year,
-    row_number, firm_number. Raises CoaggError when a file lacks a column.
+    `patents`: csv patent_id, position, firm_number (empty: no firm) and, if known, name_dirt.
+    `firms`: csv survey_year, row_number, firm_number. Raises CoaggError when a file lacks a column.
     """
     true_firm = _truth(firms, ("survey_year", "row_number", "firm_number"))
     if "country" in true_firm:
@@ -57,8 +62,8 @@ def evaluate(
     true_firm = true_firm[["survey_year", "row_number", "firm_number"]].astype(
         {"survey_year": "int64", "row_number": "int64"}
     )
-    truth = _truth(patents, ("patent_id", "position", "firm_number")).astype({"position": "int64"})
-    truth = truth[["patent_id", "position", "firm_number"]]
+    truth = _truth(patents, _PATENT_COLUMNS).astype({"position": "int64"})
+    truth = truth[[c for c in (*_PATENT_COLUMNS, "name_dirt") if c in truth]]
     truth["patent_id"] = _plain_id(truth.patent_id)
     with database.connect(settings) as connection:
         made = pd.DataFrame(
@@ -104,6 +109,11 @@ def evaluate(
     matched = made.set_index(["patent_id", "position"]).index
     left = wanted[~wanted.set_index(["patent_id", "position"]).index.isin(matched)]
     result.ambiguous = int(left.candidate.sum())
+    if "name_dirt" in wanted:
+        right = made[made.right].set_index(["patent_id", "position"]).index
+        wanted["found"] = wanted.set_index(["patent_id", "position"]).index.isin(right)
+        groups = wanted[np.array(near, dtype=bool)].groupby("name_dirt").found
+        result.dirt = {str(kind): (len(g), int(g.sum())) for kind, g in groups}
     return result
 
 

@@ -11,28 +11,31 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rapidfuzz import fuzz, process
 
-from etl.firm_names import PlaceWords, markers, normalise, stem
+from etl.firm_names import PlaceWords, normalise, stem
+from etl.patent_match_likeness import NameModel, likely
 
 PICKS = ("key_id", "panel_id", "firm_name", "stage", "score", "evidence", "taken", "reason")
-CHUNK_CELLS = 20_000_000  # of one block of the score matrix, a byte each
 
 
 @dataclass(frozen=True)
 class MatchSettings:
     """What may be set; part of what makes a run the same run.
 
-    `threshold`: likeness of stems (0 to 1, rapidfuzz ratio) from which a link is taken, and
-    `review_threshold` from which it is kept for review. `margin`: other firms that come as near
-    to the best make it ambiguous. `min_stem`: shorter stems are never compared. `max_years`:
-    between application and survey year.
+    `threshold`: likeness of whole names (0 to 1, rapidfuzz ratio) that a slip must leave for a
+    link to be taken; `slip_odds`: how much likelier (natural logarithm) the firm's spelling must
+    be; `most_repeats`: how many applications may bear the applicant's. `review_threshold`:
+    likeness of stems from which a pair is kept for review, with those within `margin` of the
+    best; shorter stems than `min_stem` are not compared. `max_years`: between application and
+    survey year.
     """
 
     threshold: float = 0.90
     review_threshold: float = 0.85
     margin: float = 0.04
     min_stem: int = 5
+    slip_odds: float = 8.0
+    most_repeats: int = 3
     max_years: int = 3
     most_candidates: int = 5
 
@@ -74,8 +77,9 @@ def match(applicants: pd.DataFrame, firms: pd.DataFrame, places: PlaceWords,
           settings: MatchSettings) -> Outcome:  # fmt: skip
     """Firms of each applicant key, by the first stage that finds any.
 
-    `applicants`: key_id, name, organisation_code, place (prefecture or None). `firms`: panel_id,
-    firm_name, firm_id, place; one row for each distinct combination.
+    `applicants`: key_id, name, organisation_code, place (prefecture or None), applicants (rows
+    that it stands for). `firms`: panel_id, firm_name, firm_id, place; one row for each distinct
+    combination.
     """
     applicants = applicants.reset_index(drop=True)
     a = forms(applicants.name, places)
@@ -84,6 +88,7 @@ def match(applicants: pd.DataFrame, firms: pd.DataFrame, places: PlaceWords,
         {
             "key_id": applicants.key_id, "code": clean_code(applicants.organisation_code),
             "norm": a.norm, "stem": a.stem, "head": a.head,
+            "repeats": applicants.applicants.groupby(a.norm).transform("sum"),
             "place": applicants.place.astype(object).where(applicants.place.notna(), a.head),
         }
     )  # fmt: skip
@@ -166,62 +171,10 @@ def _heads_agree(hits: pd.DataFrame) -> pd.Series:
 
 
 def _by_likeness(left: pd.DataFrame, right: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
-    """Likeness of stems inside a prefecture; numbers and branch words must be the same."""
-    asks = left[left.place.notna() & (left.stem.str.len() >= settings.min_stem)]
-    known = right[right.place.notna() & (right.stem.str.len() >= settings.min_stem - 1)]
-    known = known.drop_duplicates(["place", "stem", "panel_id", "head"])
-    by_place = dict(list(known.groupby("place", sort=False)))
-    found = []
-    for place, group in asks.groupby("place", sort=True):
-        if place in by_place:
-            found.append(alike(group, by_place[place], settings.review_threshold))
-    if not any(len(part) for part in found):
+    """Names that are a slip of a firm's name in the same prefecture; like ones for review."""
+    model = NameModel(right.norm.drop_duplicates())
+    near = likely(left, right, model, settings)
+    if near.empty:
         return pd.DataFrame(columns=list(PICKS))
-    hits = pd.concat([part for part in found if len(part)], ignore_index=True)
-    hits = hits[_heads_agree(hits)]
-    told = zip(hits.stem, hits.stem_firm, strict=True)
-    hits = hits[[markers(one) == markers(other) for one, other in told]]
-    best = hits.groupby("key_id").score.transform("max")
-    near = hits[hits.score >= best - settings.margin]
-    near = near.sort_values("score", ascending=False, kind="stable")
-    near = near.drop_duplicates(["key_id", "panel_id"])
-    alone = near.groupby("key_id").panel_id.transform("nunique") == 1
-    taken = alone & (near.score >= settings.threshold)
-    near = near[near.groupby("key_id").cumcount() < settings.most_candidates]
-    taken = taken[near.index]
-    reason = np.where(alone[near.index], "not alike enough", "several firms are as much alike")
-    return _picks(
-        near, "fuzzy", near.stem + " ~ " + near.stem_firm + ", place " + near.place,
-        near.score, taken, reason,
-    )  # fmt: skip
-
-
-def alike(asks: pd.DataFrame, known: pd.DataFrame, least: float) -> pd.DataFrame:
-    """Pairs whose stems are alike by `least` or more: columns of both sides and score (0 to 1).
-
-    Distinct stems are compared with distinct stems, all with all, in blocks of bounded memory.
-    """
-    one, asked = pd.factorize(asks.stem.to_numpy(dtype=object))
-    other, stems = pd.factorize(known.stem.to_numpy(dtype=object))
-    rows, columns = [], []
-    step = max(1, CHUNK_CELLS // max(len(stems), 1))
-    for start in range(0, len(asked), step):
-        block = process.cdist(
-            asked[start : start + step], stems, scorer=fuzz.ratio,
-            score_cutoff=100 * least, dtype=np.uint8, workers=1,
-        )  # fmt: skip
-        at = np.nonzero(block)
-        rows.append(at[0] + start)
-        columns.append(at[1])
-    if not rows:
-        return pd.DataFrame()
-    pairs = pd.DataFrame({"one": np.concatenate(rows), "other": np.concatenate(columns)})
-    scores = [
-        fuzz.ratio(asked[i], stems[j]) / 100 for i, j in zip(pairs.one, pairs.other, strict=True)
-    ]
-    pairs["score"] = np.array(scores, dtype=float)
-    return (
-        pairs.merge(asks.assign(one=one), on="one")
-        .merge(known.assign(other=other), on="other", suffixes=("", "_firm"))
-        .drop(columns=["one", "other"])
-    )
+    evidence = near.norm + " ~ " + near.norm_firm + ", place " + near.place
+    return _picks(near, "fuzzy", evidence, near.score, near.taken, near.reason)

@@ -59,11 +59,15 @@ def match_patents(
         int, typer.Option(help="Years between application and survey, at most.")
     ] = DEFAULTS.max_years,
     threshold: Annotated[
-        float, typer.Option(help="Likeness of names from which a link is taken, 0 to 1.")
+        float, typer.Option(help="Likeness of names from which a link may be taken, 0 to 1.")
     ] = DEFAULTS.threshold,
     review_threshold: Annotated[
         float, typer.Option(help="Likeness from which it is kept for review.")
     ] = DEFAULTS.review_threshold,
+    slip_odds: Annotated[
+        float,
+        typer.Option(help="How much likelier (ln) a firm's spelling must be than the applicant's."),
+    ] = DEFAULTS.slip_odds,
 ) -> None:
     """Match applicants to firms: by code, name, stem with place, likeness; never by a guess."""
     if not 0.5 <= review_threshold <= threshold <= 1:
@@ -73,10 +77,13 @@ def match_patents(
         )
     if max_years < 0:
         raise CoaggError(f"--max-years {max_years}: 0 or more")
+    if not slip_odds >= 0:
+        raise CoaggError(f"--slip-odds {slip_odds}: 0 or more")
     _prepared()
     options = MatchSettings(
-        threshold=threshold, review_threshold=review_threshold, max_years=max_years
-    )
+        threshold=threshold, review_threshold=review_threshold, max_years=max_years,
+        slip_odds=slip_odds,
+    )  # fmt: skip
     report = patent_match.match_patents(settings(), country=country, options=options)
     if not report.unchanged:
         rows = [(stage, f"{count:,}") for stage, count in report.stages.items()]
@@ -150,6 +157,13 @@ def _show_truth(truth: Path, firms: Path, country: str, max_years: int) -> None:
     rows.append(("all", f"{made:,}", f"{found.precision:.4f}", f"{found.recall:.4f}"))
     columns = ("stage", "matches", "precision", "recall")
     console.print(table("Matches against the truth", columns, rows, right=(1, 2, 3)))
+    if found.dirt:
+        rows = [
+            (kind or "nothing", f"{n:,}", f"{right:,}", f"{right / n:.4f}")
+            for kind, (n, right) in found.dirt.items()
+        ]
+        columns = ("done to the name", "applicants", "found", "recall")
+        console.print(table("By what the truth did to the name", columns, rows, right=(1, 2, 3)))
     console.print(
         f"{found.applicants:,} applicants are firms; {found.reachable:,} of them are surveyed "
         f"within {max_years} years; {found.ambiguous:,} unmatched ones wait for review",

@@ -20,6 +20,11 @@ FIRMS = (
     "成都同名机械有限公司",
     "成都同名机械有限公司",
     "成都鼎诚高分子材料科技发展有限公司",
+    # so that 材料 is a word that names have, and 材枓 is none
+    *(
+        f"成都{word}材料科技有限公司"
+        for word in ("天元", "瑞丰", "金祥", "安和", "永昌", "宏远", "嘉荣")
+    ),
 )
 PATENTS = [  # id, year, name, code, address, expected stage and row
     ("P1", 2013, "別的名字", "00000000-1", None, ("code", 1)),
@@ -30,6 +35,8 @@ PATENTS = [  # id, year, name, code, address, expected stage and row
     ("P6", 2020, "成都宏泰电子有限公司", None, None, None),
     ("P7", 2013, "王伟", None, None, None),
     ("P8", 2013, "广州兴达精密机床制造有限公司", None, None, None),
+    # a word for a word: another firm's name as likely as not, so for review
+    ("P9", 2013, "成都鼎诚高分子材料科技开发有限公司", None, None, None),
 ]
 
 
@@ -38,7 +45,7 @@ def loaded(db_settings, tmp_path):
     for year in (2010, 2013):
         file = tmp_path / f"{year}.csv"
         lines = [
-            f"00000000{n},{name},5101,3610,100,10,104.0{n}231,30.6{n}231\n"
+            f"{n:09d},{name},5101,3610,100,10,104.0{n}231,30.6{n}231\n"
             for n, name in enumerate(FIRMS, 1)
         ]
         file.write_text(HEADER + "".join(lines))
@@ -80,21 +87,22 @@ def test_stages_years_review_and_evaluation(loaded, tmp_path):
         patent: expected for patent, *_, expected in PATENTS if expected
     }
     assert found["P3"][2] == 2010  # 2011 is nearer to 2010
-    assert (report.ambiguous, report.outside, report.unmatched) == (1, 1, 2)
-    assert report.matched + 4 == report.applicants
+    assert (report.ambiguous, report.outside, report.unmatched) == (2, 1, 2)
+    assert report.matched + 5 == report.applicants
     assert match_patents(loaded).unchanged
 
     review = tmp_path / "review.csv"
-    assert export_review(loaded, review) == 1
+    assert export_review(loaded, review) == 2
     with review.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2
+    assert [row["applicant_name"][2:4] for row in rows] == ["同名", "同名", "鼎诚"]
+    assert rows[2]["reason"].startswith("not plainly a slip")
     rows[1]["decision"] = "yes"
     write(review, rows)
-    assert import_review(loaded, review, "tester") == {"firm": 1, "none": 0, "open": 0}
+    assert import_review(loaded, review, "tester") == {"firm": 1, "none": 0, "open": 1}
     again = match_patents(loaded)
     assert not again.unchanged
-    assert (again.decisions_used, again.candidates) == (1, 0)
+    assert (again.decisions_used, again.candidates) == (1, 1)
     assert matches(loaded)["P4"][0] == "review"
 
     truth, firms = tmp_path / "patents.csv", tmp_path / "firms.csv"

@@ -26,9 +26,10 @@ SELECT
     min(applicant.name) AS name,
     min(applicant.organisation_code) AS organisation_code,
     min(applicant.place_code) AS place_code,
-    min(left(applicant.address, 12)) AS address_head
+    min(left(applicant.address, 12)) AS address_head,
+    count(*)::bigint AS applicants
 FROM clean.patent_applicant AS applicant
-GROUP BY 1;
+GROUP BY key_id;
 
 CREATE TEMPORARY TABLE applicant_year ON COMMIT DROP AS
 SELECT
