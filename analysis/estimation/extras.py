@@ -1,13 +1,12 @@
-"""What a referee asks for: wild bootstrap, Conley errors, leave-one-out, randomisation."""
+"""What a referee asks for: wild cluster bootstrap, Conley errors, randomisation inference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
 from analysis.estimation import linear, pairs
@@ -16,6 +15,7 @@ from analysis.estimation.convention import nested
 from analysis.estimation.fit import fit, moments, residuals, sample
 from analysis.estimation.model import Estimate, Model
 from analysis.estimation.moments import row_blocks
+from analysis.projection import EARTH_RADIUS_KM
 from coagg.errors import CoaggError
 
 BATCH = 1_000
@@ -140,6 +140,16 @@ def wild_bootstrap_pairs(
     return _wild(blocks, list(names), name, draws, seed, weights)
 
 
+def great_circle_km(points: np.ndarray) -> np.ndarray:
+    """(n, n) distances in km between longitudes and latitudes (n, 2) in degrees, on a sphere."""
+    lon, lat = np.radians(points).T
+    half = (
+        np.sin((lat[:, None] - lat) / 2) ** 2
+        + np.cos(lat)[:, None] * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+
+
 def conley(
     frame: pd.DataFrame,
     model: Model,
@@ -152,9 +162,10 @@ def conley(
     """Coefficients with errors correlated in space (Conley 1999), OLS or 2SLS.
 
     Rows of one place are freely correlated, in all years; rows of two places with the weight of
-    their distance: 1 - distance / cutoff (bartlett) or 1 (uniform) within the cutoff. `positions`
-    are planar coordinates of the places in km. No small-sample factor; t has places - 1 degrees
-    of freedom. The first stage and statistics of 2SLS stay those of the cluster variable.
+    their great-circle distance: 1 - distance / cutoff (bartlett) or 1 (uniform) within the cutoff.
+    `positions`: longitude and latitude of the places, degrees. No small-sample factor; t has
+    places - 1 degrees of freedom. The first stage and statistics of 2SLS stay those of the cluster
+    variable.
     """
     if kernel not in ("bartlett", "uniform") or not cutoff_km > 0:
         raise CoaggError(
@@ -178,12 +189,12 @@ def conley(
     labels = data.labels[0]
     missing = [str(label) for label in labels if label not in positions]
     if missing:
-        raise CoaggError(f"no position for {place} {', '.join(missing)}; give its centroid in km")
+        raise CoaggError(f"no position for {place} {', '.join(missing)}; give its centre")
     statistics = moments(data, spatial)
     solution = linear.solve(statistics, spatial, linear.keep(statistics, spatial))
     ((_, scores),) = statistics.scores(solution.left, solution.residual)
     points = np.array([positions[label] for label in labels], dtype=np.float64)
-    distance = cdist(points, points)
+    distance = great_circle_km(points)
     weight = (distance <= cutoff_km).astype(np.float64)
     if kernel == "bartlett":
         weight *= 1 - distance / cutoff_km
@@ -202,75 +213,68 @@ def conley(
     )
 
 
-def leave_one_out(
-    frame: pd.DataFrame, model: Model, column: str = "agglomeration_code"
-) -> dict[object, Estimate]:
-    """The model estimated without each level of `column` in turn, in sorted order."""
-    if column not in frame:
-        raise CoaggError(f"column {column} to leave out from is not in the data; correct the name")
-    levels = sorted(frame[column].unique())
-    if len(levels) < 2:
-        raise CoaggError(f"column {column} has one level; nothing is left without it")
-    return {level: fit(frame[frame[column] != level], model) for level in levels}
-
-
-def permute_within(values: np.ndarray, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The values (n,) in random order within each cell (n,)."""
-    order = np.argsort(cells, kind="stable")
-    drawn = np.lexsort((rng.random(len(values)), cells))
-    out = np.empty_like(values)
-    out[order] = values[drawn]
-    return out
-
-
 @dataclass(frozen=True)
 class Randomisation:
-    """Where the observed t lies among those of permuted data."""
+    """Where the observed t (k,) lie among those of permuted data."""
 
-    observed: float
-    p: float
-    """(1 + draws with an absolute t at least as large) / (1 + draws)."""
+    observed: np.ndarray
+    p: np.ndarray
+    """(1 + draws with an absolute t at least as large) / (1 + draws), (k,)."""
     sampled: np.ndarray
+    """(draws, k); NaN where the draw left nothing to estimate, which counts as large."""
+
+    @property
+    def draws(self) -> int:
+        """Number of draws."""
+        return len(self.sampled)
+
+
+def t_values(found: Estimate, names: Sequence[str]) -> np.ndarray:
+    """The t of the names (k,), NaN for one that was left out."""
+    t = dict(zip(found.names, found.t, strict=True))
+    return np.array([t.get(name, np.nan) for name in names])
 
 
 def randomise(
-    statistic: Callable[[np.random.Generator | None], float], draws: int = 999, seed: int = 1
+    statistic: Callable[[np.random.Generator | None], np.ndarray], draws: int = 999, seed: int = 1
 ) -> Randomisation:
-    """Randomisation inference by any statistic; called with None it gives the observed value."""
-    observed = statistic(None)
+    """Randomisation inference by any statistics (k,); called with None for the observed ones."""
+    observed = np.asarray(statistic(None))
     rng = np.random.default_rng(seed)
     sampled = np.array([statistic(rng) for _ in range(draws)])
-    return Randomisation(
-        observed, float((1 + (np.abs(sampled) >= abs(observed)).sum()) / (1 + draws)), sampled
-    )
+    smaller = np.abs(sampled) < np.abs(observed) * (1 - 1e-12)
+    p = (1 + (~smaller).sum(axis=0)) / (1 + draws)
+    return Randomisation(observed, np.where(np.isnan(observed), np.nan, p), sampled)
 
 
 def randomisation_inference(
     frame: pd.DataFrame,
     model: Model,
-    name: str,
-    within: tuple[str, ...] = ("survey_year", "agglomeration_code"),
-    *,
+    names: Sequence[str],
+    redraw: Callable[[np.random.Generator], Mapping[str, np.ndarray]],
     draws: int = 999,
     seed: int = 1,
 ) -> Randomisation:
-    """Randomisation inference of `name` by permuting it within the cells of `within`, OLS."""
-    if model.estimator != "ols" or name not in model.regressors:
-        raise CoaggError(f"randomisation inference is for a regressor of an ols model, not {name}")
+    """Randomisation inference of the t of `names`, OLS, from columns (n,) drawn anew by `redraw`.
+
+    Everything else, fixed effects and errors included, is done as in `fit`.
+    """
+    if model.estimator != "ols" or not set(names) <= set(model.regressors):
+        raise CoaggError(
+            f"randomisation inference is of regressors of an ols model, not {', '.join(names)}"
+        )
     data = sample(frame, model)
     fixed = residuals(data)
-    column = data.names.index(name)
-    cells = frame.groupby(list(within)).ngroup().to_numpy()[data.rows]
 
-    def statistic(rng: np.random.Generator | None) -> float:
-        columns = fixed
+    def statistic(rng: np.random.Generator | None) -> np.ndarray:
+        now, within = data, fixed
         if rng is not None:
-            drawn = permute_within(data.columns[:, column], cells, rng)
-            columns = fixed.copy()
-            columns[:, column] = absorb(drawn[:, None], data.effects)[:, 0]
-        found = linear.estimate(moments(data, model, columns), model)
-        if name not in found.names:
-            raise CoaggError(f"column {name} has no variation left; it cannot be tested")
-        return float(found.t[found.names.index(name)])
+            drawn = redraw(rng)
+            at = [data.names.index(name) for name in drawn]
+            columns, within = data.columns.copy(), fixed.copy()
+            columns[:, at] = np.column_stack([values[data.rows] for values in drawn.values()])
+            within[:, at] = absorb(columns[:, at], data.effects)
+            now = replace(data, columns=columns)
+        return t_values(linear.estimate(moments(now, model, within), model), names)
 
     return randomise(statistic, draws, seed)

@@ -1,7 +1,8 @@
 """From a stored table to grids of text, laid out like the paper's; renderers only set them.
 
 Regressors that bear the same label share a row. Every regressor that was left out, and every row
-left out for want of a variable, is named in the notes: nothing is dropped silently.
+left out for want of a variable, is named in the notes: nothing is dropped silently. Columns stand
+in the panels that the specification names; a panel wider than `MOST` is divided.
 """
 
 from __future__ import annotations
@@ -9,43 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
+from analysis.tables.grid import Grid, Row, stars, three
+from analysis.tables.layout_more import descriptive_grids, leave_one_out_grid, test_grid, title
+from analysis.tables.notes import TEST_MARKS, table_notes
 from analysis.tables.store import Coefficient, StoredColumn, StoredTable
 from analysis.tables.variables import EFFECT_LABELS, label
 
+__all__ = ["Grid", "PaperColumn", "Row", "grids", "leave_one_out_grid", "stars", "three"]
+
 ESTIMATOR_WORDS = {"ols": "OLS", "2sls": "2SLS", "ppml": "Poisson"}
-CONVENTION_WORDS = {
-    "reghdfe": "reghdfe's, (N-1)/(N-k-effects-1) × G/(G-1)",
-    "ivreghdfe": "ivreghdfe's, (N-1)/(N-k-effects) × G/(G-1)",
-    "fixest": "fixest's, (N-1)/(N-k-effects-1) × G/(G-1), singletons kept",
-    "ppmlhdfe": "ppmlhdfe's, G/(G-1)",
-}
-STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line: kind is coefficient, error, section, statistic or plain."""
-
-    kind: str
-    label: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table as text. `heads` are lines of headings, each as many cells as there are columns."""
-
-    name: str
-    title: str
-    heads: tuple[tuple[str, ...], ...]
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def width(self) -> int:
-        """Number of columns beside the labels."""
-        return len(self.heads[0])
+MOST = 6
+"""Columns side by side on an upright page, the paper's counted."""
+HEAD_BREAK = " | "
+"""Divides a heading into lines; equal neighbours share a heading."""
 
 
 @dataclass(frozen=True)
@@ -56,102 +35,121 @@ class PaperColumn:
     statistics: dict[str, float]
 
 
-def three(value: float) -> str:
-    """Three significant digits, never in powers of ten unless tiny; empty for NaN."""
-    if not math.isfinite(value):
-        return ""
-    size = abs(value)
-    if size >= 1e6 or 0 < size < 1e-4:
-        return f"{value:.2e}"
-    if size >= 100:
-        return f"{value:,.0f}"
-    digits = 2 if size == 0 else max(0, 2 - math.floor(math.log10(size)))
-    return f"{value:.{digits}f}"
-
-
-def stars(p: float) -> str:
-    """Stars of a p value."""
-    return next((mark for level, mark in STARS if p < level), "")
-
-
 def grids(table: StoredTable, paper: dict[int, PaperColumn] | None = None) -> list[Grid]:
     """The grids of a stored table: coefficients, then tests, or descriptive statistics."""
     if table.described:
-        return _descriptive(table)
-    made = [_regressions(table, paper or {})]
+        return descriptive_grids(table)
+    paper = paper or {}
+    blocks = _blocks(table, paper)
+    made = []
+    for at, (words, columns) in enumerate(blocks):
+        sheet = _Sheet(table, columns, paper)
+        _fill(sheet)
+        letter = f"Panel {chr(65 + at)}. " if len(blocks) > 1 and words else ""
+        made.append(
+            Grid(
+                table.name + (f"_{chr(97 + at)}" if at else ""),
+                "" if at else title(table),
+                _heads(columns, paper), tuple(sheet.rows),
+                table_notes(table) if at == len(blocks) - 1 else (),
+                letter + words,
+            )
+        )  # fmt: skip
     if table.tests:
-        made.append(_tests(table))
+        made.append(test_grid(table))
     return made
+
+
+def _blocks(
+    table: StoredTable, paper: dict[int, PaperColumn]
+) -> list[tuple[str, list[StoredColumn]]]:
+    """Panels: their words and columns; too wide ones divided evenly."""
+
+    def words(column: StoredColumn) -> str:
+        return str(table.specification["columns"][column.number - 1].get("panel", ""))
+
+    blocks: list[tuple[str, list[StoredColumn]]] = []
+    for text, members in groupby(table.columns, words):
+        columns = list(members)
+        each = 2 if any(c.number in paper for c in columns) else 1
+        parts = math.ceil(len(columns) * each / MOST)
+        size = math.ceil(len(columns) / parts)
+        for start in range(0, len(columns), size):
+            more = ", continued" if start and text else ""
+            blocks.append((text + more, columns[start : start + size]))
+    return blocks
 
 
 class _Sheet:
     """Rows over columns of which some are the paper's."""
 
-    def __init__(self, table: StoredTable, paper: dict[int, PaperColumn]) -> None:
-        self.table, self.paper, self.rows = table, paper, list[Row]()
+    def __init__(
+        self, table: StoredTable, columns: list[StoredColumn], paper: dict[int, PaperColumn]
+    ) -> None:
+        self.table, self.columns, self.paper = table, columns, paper
+        self.rows = list[Row]()
 
-    def add(self, kind: str, text: str, ours: Sequence[str], papers: dict[int, str] | None = None):  # type: ignore[no-untyped-def]
+    def add(
+        self, kind: str, text: str, ours: Sequence[str], papers: dict[int, str] | None = None
+    ) -> None:
+        """A line of our cells, the paper's beside them; left out when all are empty."""
         cells: list[str] = []
-        for column, mine in zip(self.table.columns, ours, strict=True):
+        for column, mine in zip(self.columns, ours, strict=True):
             cells.append(mine)
             if column.number in self.paper:
                 cells.append((papers or {}).get(column.number, ""))
         if any(cells) or kind == "section":
             self.rows.append(Row(kind, text, tuple(cells)))
 
+    def section(self, text: str) -> None:
+        """A rule with words."""
+        self.add("section", text, [""] * len(self.columns))
 
-def _labels(table: StoredTable, column: StoredColumn) -> dict[str, str]:
-    return dict(table.specification["columns"][column.number - 1]["labels"])
 
-
-def _grouped(table: StoredTable, stage: str) -> dict[str, dict[int, Coefficient]]:
+def _grouped(sheet: _Sheet, stage: str) -> dict[str, dict[int, Coefficient]]:
     """Label -> column number -> coefficient, in the order of first appearance of a regressor."""
+    specified = sheet.table.specification["columns"]
+    sets = [set(column["regressors"]) for column in specified]
+    controls = set.intersection(*sets) if sets else set()
     own, shared = list[str](), list[str]()
     found: dict[str, dict[int, Coefficient]] = {}
-    for column in table.columns:
-        specified = table.specification["columns"][column.number - 1]
-        leading = set(specified["endogenous"]) | set(specified["instruments"])
-        controls = _controls(table)
+    for column in sheet.columns:
+        mine = specified[column.number - 1]
+        leading = set(mine["endogenous"]) | set(mine["instruments"])
+        late = controls | set(mine.get("controls", ()))
         for one in column.main if stage == "main" else column.first:
-            text = label(one.name, _labels(table, column))
+            text = label(one.name, mine["labels"])
             if column.number in found.get(text, {}):  # two regressors of one column: two rows
                 text = f"{text} ({one.name})"
             if text not in found:
-                late = one.name in controls and one.name not in leading
-                (shared if late else own).append(text)
+                last = one.name in late and one.name not in leading
+                (shared if last else own).append(text)
             found.setdefault(text, {})[column.number] = one
     return {text: found[text] for text in (*own, *shared)}
 
 
-def _controls(table: StoredTable) -> set[str]:
-    """Regressors of every column."""
-    sets = [set(column["regressors"]) for column in table.specification["columns"]]
-    return set.intersection(*sets) if sets else set()
-
-
-def _regressions(table: StoredTable, paper: dict[int, PaperColumn]) -> Grid:
-    columns = table.columns
-    sheet = _Sheet(table, paper)
-    for text, by_column in _grouped(table, "main").items():
+def _fill(sheet: _Sheet) -> None:
+    columns, paper = sheet.columns, sheet.paper
+    for text, by_column in _grouped(sheet, "main").items():
         published = {
             number: given.values[one.name]
             for number, given in paper.items()
             if (one := by_column.get(number)) is not None and one.name in given.values
         }
         _pair(
-            sheet, text, [by_column.get(column.number) for column in columns],
+            sheet, text, by_column,
             {n: three(b) for n, (b, _) in published.items()},
             {n: f"({three(s)})" for n, (_, s) in published.items() if s is not None},
         )  # fmt: skip
-    first = _grouped(table, "first")
-    instruments = {n for c in table.specification["columns"] for n in c["instruments"]}
+    first = _grouped(sheet, "first")
+    instruments = {n for c in sheet.table.specification["columns"] for n in c["instruments"]}
     if first:
-        sheet.add("section", "First stage", [""] * len(columns))
+        sheet.section("First stage")
         for text, by_column in first.items():
             if any(one.name in instruments for one in by_column.values()):
-                _pair(sheet, text, [by_column.get(column.number) for column in columns], {}, {})
+                _pair(sheet, text, by_column, {}, {})
         _weak(sheet)
-    sheet.add("section", "", [""] * len(columns))
+    sheet.section("")
     for effect in dict.fromkeys(e for column in columns for e in column.effects):
         sheet.add(
             "statistic", f"{EFFECT_LABELS.get(effect, effect)} fixed effects",
@@ -168,15 +166,17 @@ def _regressions(table: StoredTable, paper: dict[int, PaperColumn]) -> Grid:
     sheet.add(
         "statistic", "N", [f"{c.observations:,}" for c in columns], published_statistic("n", ",.0f")
     )
-    sheet.add("statistic", "R²", [_fixed(c.r2) for c in columns], published_statistic("r2", ".3f"))
+    for poisson, text in ((False, "R²"), (True, "Pseudo R²")):
+        mine = [_fixed(c.r2) if (c.estimator == "ppml") == poisson else "" for c in columns]
+        sheet.add("statistic", text, mine, {} if poisson else published_statistic("r2", ".3f"))
     sheet.add("statistic", "Within R²", [_fixed(c.r2_within) for c in columns])
     for cluster in dict.fromkeys(k for column in columns for k in column.clusters):
-        words = EFFECT_LABELS.get(cluster, cluster).lower().replace("industry j", "industry j")
+        words = EFFECT_LABELS.get(cluster, cluster)
+        words = words[0].lower() + words[1:]
         sheet.add(
             "statistic", f"Clusters ({words})",
             [f"{c.clusters[cluster]:,}" if cluster in c.clusters else "" for c in columns],
         )  # fmt: skip
-    return Grid(table.name, _title(table), _heads(table, paper), tuple(sheet.rows), _notes(table))
 
 
 def _fixed(value: float) -> str:
@@ -184,9 +184,10 @@ def _fixed(value: float) -> str:
 
 
 def _pair(
-    sheet: _Sheet, text: str, found: list[Coefficient | None], papers: dict[int, str],
+    sheet: _Sheet, text: str, by_column: dict[int, Coefficient], papers: dict[int, str],
     errors: dict[int, str],
 ) -> None:  # fmt: skip
+    found = [by_column.get(column.number) for column in sheet.columns]
     sheet.add(
         "coefficient", text,
         [three(c.coefficient) + stars(c.p) if c else "" for c in found], papers,
@@ -194,31 +195,40 @@ def _pair(
     sheet.add(
         "error", "", [f"({three(c.standard_error) or '–'})" if c else "" for c in found], errors
     )
+    for kind, (opening, closing) in TEST_MARKS.items():
+        cells = []
+        for column, one in zip(sheet.columns, found, strict=True):
+            tested = column.diagnostics.get(kind, {}).get(one.name) if one else None
+            p = tested["p"] if tested else None
+            cells.append("" if p is None else f"{opening}{p:.4f}{closing}")
+        sheet.add("error", "", cells)
 
 
 def _weak(sheet: _Sheet) -> None:
-    def line(text: str, key: str, p: str | None = None) -> None:
-        cells, papers = [], {}
-        for column in sheet.table.columns:
-            value = column.diagnostics.get(key)
-            shown = "" if value is None else three(value)
-            if shown and p and column.diagnostics.get(p) is not None:
-                shown += f" [p {column.diagnostics[p]:.3f}]"
-            cells.append(shown)
-        for number, given in sheet.paper.items():
-            if key in given.statistics:
-                papers[number] = three(given.statistics[key])
-        sheet.add("statistic", text, cells, papers)
+    def line(text: str, key: str) -> None:
+        values = [column.diagnostics.get(key) for column in sheet.columns]
+        papers = {
+            number: three(given.statistics[key])
+            for number, given in sheet.paper.items()
+            if key in given.statistics
+        }
+        sheet.add("statistic", text, ["" if v is None else three(v) for v in values], papers)
 
-    line("Kleibergen-Paap rk LM", "kp_lm", "kp_lm_p")
+    def p_value(key: str) -> None:
+        values = [column.diagnostics.get(key) for column in sheet.columns]
+        sheet.add("statistic", "  p", ["" if v is None else f"{v:.3f}" for v in values])
+
+    line("Kleibergen-Paap rk LM", "kp_lm")
+    p_value("kp_lm_p")
     line("Kleibergen-Paap rk Wald F", "kp_f")
     line("Stock-Yogo value, 10% maximal size", "stock_yogo_10")
     line("Cragg-Donald F", "cragg_donald_f")
     line("Effective F", "effective_f")
-    line("Hansen J", "hansen_j", "hansen_j_p")
+    line("Hansen J", "hansen_j")
+    p_value("hansen_j_p")
     sheet.add(
         "statistic", "Anderson-Rubin 95% set",
-        [_anderson_rubin(column.diagnostics) for column in sheet.table.columns],
+        [_anderson_rubin(column.diagnostics) for column in sheet.columns],
     )  # fmt: skip
 
 
@@ -235,159 +245,19 @@ def _anderson_rubin(values: dict[str, float | None]) -> str:
     return "the whole line" if kind == 2 else "empty"
 
 
-def _title(table: StoredTable) -> str:
-    title = str(table.specification["title"])
-    number = table.name.removeprefix("table")
-    return f"Table {number}. {title}" if number.isdigit() else title
-
-
-def _heads(table: StoredTable, paper: dict[int, PaperColumn]) -> tuple[tuple[str, ...], ...]:
-    lines: list[list[str]] = [[], [], []]
-    for column in table.columns:
-        words = (f"({column.number})", column.heading, ESTIMATOR_WORDS[column.estimator])
-        for line, word in zip(lines, words, strict=True):
+def _heads(
+    columns: list[StoredColumn], paper: dict[int, PaperColumn]
+) -> tuple[tuple[str, ...], ...]:
+    broken = [column.heading.split(HEAD_BREAK) for column in columns]
+    depth = max(len(lines) for lines in broken)
+    heads: list[list[str]] = [[] for _ in range(depth + 2)]
+    for column, lines in zip(columns, broken, strict=True):
+        padded = [""] * (depth - len(lines)) + lines
+        words = [f"({column.number})", *padded, ESTIMATOR_WORDS[column.estimator]]
+        for line, word in zip(heads, words, strict=True):
             line.append(word)
-            if column.number in paper:
-                line.append("paper" if word is words[2] else words[0] if word is words[0] else "")
-    return tuple(tuple(line) for line in lines)
-
-
-def _notes(table: StoredTable) -> tuple[str, ...]:
-    notes = [str(table.specification["note"])] if table.specification["note"] else []
-    clusters = dict.fromkeys(tuple(column.clusters) for column in table.columns)
-    by = " or ".join(
-        " and ".join(EFFECT_LABELS.get(c, c).lower() for c in names) for names in clusters
-    )
-    conventions = dict.fromkeys(column.convention for column in table.columns)
-    notes.append(
-        f"Standard errors clustered by {by} in parentheses; small-sample factor: "
-        f"{'; '.join(CONVENTION_WORDS.get(c, c) for c in conventions)}; k coefficients, effects "
-        "not nested in clusters, G clusters, t with G-1 degrees of freedom."
-    )
-    notes.append("*** p < 0.01, ** p < 0.05, * p < 0.1.")
-    notes += _sample(table)
-    for column in table.columns:
-        if column.dropped:
-            notes.append(f"Left out of column ({column.number}): {'; '.join(column.dropped)}.")
-        diagnostics = column.diagnostics
-        f, bound = diagnostics.get("kp_f"), diagnostics.get("stock_yogo_10")
-        if f is not None and bound is not None and f < bound:
-            notes.append(
-                f"Weak instrument in column ({column.number}): rk Wald F {three(f)} is below "
-                f"{three(bound)}; read the Anderson-Rubin set."
-            )
-    notes.append(_trace(table))
-    return tuple(notes)
-
-
-def _sample(table: StoredTable) -> list[str]:
-    """Sample, missing rows and options, in words."""
-    notes = []
-    missing: dict[str, list[int]] = {}
-    samples: dict[str, list[int]] = {}
-    for column in table.columns:
-        for name, count in column.diagnostics.get("missing", {}).items():
-            missing.setdefault(f"{count:,} rows without {name}", []).append(column.number)
-        words = " and ".join(
-            f"{c['column']} {c['operator']} {c['value']:g}"
-            if isinstance(c["value"], float)
-            else f"{c['column']} {c['operator']} {c['value']}"
-            for c in table.specification["columns"][column.number - 1]["sample"]
-        )
-        if words:
-            samples.setdefault(words, []).append(column.number)
-    unit = "pairs" if table.specification["level"] == "pair" else "cells"
-    if not samples:
-        notes.append(f"Sample: all {unit} of the panel, country {table.options['country']}.")
-    for words, numbers in samples.items():
-        notes.append(f"Sample of column{_numbers(numbers)}: {unit} with {words}.")
-    for words, numbers in missing.items():
-        notes.append(f"Left out of column{_numbers(numbers)}: {words}.")
-    if "min_firms" in table.options:
-        notes.append(
-            f"Only industries with {table.options['min_firms']} firms or more in the cell; "
-            "pools are those of the panel."
-        )
-    if table.options.get("transposed"):
-        notes.append("Direction read the other way: j→k and k→j of the index are exchanged.")
-    if "leave_out" in table.options:
-        notes.append(f"Without agglomeration {table.options['leave_out']}.")
-    return notes
-
-
-def _numbers(numbers: list[int]) -> str:
-    return ("s " if len(numbers) > 1 else " ") + ", ".join(f"({n})" for n in numbers)
-
-
-def _trace(table: StoredTable) -> str:
-    return (
-        f"Measurement {table.measurement_id} of the index; run {table.run_id} of coagg "
-        f"{table.code_version}, data {table.data_sha256[:12]}, "
-        f"{table.estimated_at:%Y-%m-%d %H:%M}."
-    )
-
-
-def _tests(table: StoredTable) -> Grid:
-    rows = []
-    for test in table.tests:
-        ends = [
-            table.columns[at - 1].get(n) for at, n in zip(test.columns, test.names, strict=True)
-        ]
-        b = [three(one.coefficient) if one else "" for one in ends]
-        z = [three(one.standardised) if one else "" for one in ends]
-        for kind, name, two, (difference, error, p) in (
-            ("coefficient", test.label, b, test.raw),
-            ("plain", "standardised", z, test.standardised),
-        ):
-            cells = (*two, three(difference) + stars(p), f"({three(error)})", f"{p:.3f}")
-            rows.append(Row(kind, name, cells))
-    head = ("First", "Second", "Second less first", "Std. error", "p")
-    notes = (
-        "Two columns stacked, every regressor and fixed effect interacted with the column; "
-        "errors clustered as in the columns. Standardised: b sd(x)/sd(y), deviations taken as "
-        "known. *** p < 0.01, ** p < 0.05, * p < 0.1.",
-        _trace(table),
-    )
-    return Grid(
-        f"{table.name}_tests", f"{_title(table)}: tests of equal coefficients", (head,),
-        tuple(rows), notes,
-    )  # fmt: skip
-
-
-def _descriptive(table: StoredTable) -> list[Grid]:
-    statistics = ("observations", "mean", "sd", "min", "max")
-    found: dict[tuple[str, int, str], dict[str, float]] = {}
-    single: list[Row] = []
-    for one in table.described:
-        if one.statistic in statistics:
-            found.setdefault((one.level, one.place, one.name), {})[one.statistic] = one.value
-        else:
-            shown = (
-                "undefined"
-                if not math.isfinite(one.value)
-                else f"{100 * one.value:.2f}%" if one.statistic == "share" else f"{one.value:.3f}"
-            )  # fmt: skip
-            single.append(Row("plain", one.name, (shown,)))
-    rows: list[Row] = []
-    level_words = {"cell": "Cells", "pair": "Pairs"}
-    at = ""
-    for (level, _, name), values in sorted(found.items(), key=lambda item: item[0][:2]):
-        if level != at:
-            rows.append(Row("section", level_words[level], ("",) * 5))
-            at = level
-        text = label(name, table.specification["labels"])
-        text = f"ln(1 + {text})" if name.startswith("ln_") and ":" not in name else text
-        cells = tuple(
-            f"{values[s]:,.0f}" if s == "observations" else three(values[s]) for s in statistics
-        )
-        rows.append(Row("plain", text, cells))
-    title, note = _title(table), str(table.specification["note"])
-    notes = tuple(n for n in (note, *_sample(table), _trace(table)) if n)
-    made = [
-        Grid(table.name, title, (("N", "Mean", "Std. dev.", "Min", "Max"),), tuple(rows), notes)
-    ]
-    if single:
-        made.append(
-            Grid(f"{table.name}_pairs", f"{title}: pairs", (("Value",),), tuple(single), notes)
-        )
-    return made
+        if column.number in paper:
+            beside = [words[0], *padded, "paper"]
+            for line, word in zip(heads, beside, strict=True):
+                line.append(word)
+    return tuple(tuple(line) for line in heads)

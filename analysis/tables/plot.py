@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from scipy import stats
 
+from analysis.tables.layout import ESTIMATOR_WORDS, HEAD_BREAK
 from analysis.tables.store import Coefficient, StoredColumn, StoredTable
 from analysis.tables.variables import label
 from coagg.errors import CoaggError
@@ -32,7 +33,10 @@ def coefficient_plot(file: Path, table: StoredTable, left_out: Sequence[StoredTa
     axes = figure.subplots(height, width, squeeze=False, sharey=True)
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
-    names = [f"({c.number}) {c.heading}, {c.estimator.upper()}" for c in table.columns]
+    names = [
+        f"({c.number}) {c.heading.replace(HEAD_BREAK, ', ')}, {ESTIMATOR_WORDS[c.estimator]}"
+        for c in table.columns
+    ]
     for axis, (text, found) in zip(axes.flat, panels.items(), strict=False):
         axis.axvline(0, color="#999", linewidth=0.8)
         for column, one in found:
@@ -49,17 +53,23 @@ def coefficient_plot(file: Path, table: StoredTable, left_out: Sequence[StoredTa
         axis.set_yticks([c.number for c in table.columns], names, fontsize=8)
         axis.set_ylim(len(names) + 0.6, 0.4)
         axis.tick_params(axis="x", labelsize=8)
+        axis.tick_params(axis="y", length=0)
         axis.spines[["top", "right", "left"]].set_visible(False)
-    figure.suptitle(f"{table.specification['title']}: estimates and 95% intervals", fontsize=10)
+    words = f"{table.specification['title']}: estimates and 95% intervals"
+    if left_out:
+        words += "; grey: without one agglomeration"
+    figure.suptitle(words, fontsize=10)
     figure.savefig(file, dpi=150)
     return file
 
 
 def _panels(table: StoredTable) -> dict[str, list[tuple[StoredColumn, Coefficient]]]:
-    """Label -> columns and coefficients; regressors of few columns first, controls last."""
+    """Label -> columns and coefficients; the columns' own regressors first, controls last."""
     found: dict[str, list[tuple[StoredColumn, Coefficient]]] = {}
+    late: dict[str, list[tuple[StoredColumn, Coefficient]]] = {}
     for column in table.columns:
-        own = table.specification["columns"][column.number - 1]["labels"]
+        specified = table.specification["columns"][column.number - 1]
         for one in column.main:
-            found.setdefault(label(one.name, own), []).append((column, one))
-    return dict(list(found.items())[:MAX_PANELS])
+            to = late if one.name in specified.get("controls", ()) else found
+            to.setdefault(label(one.name, specified["labels"]), []).append((column, one))
+    return dict([*found.items(), *late.items()][:MAX_PANELS])

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 
+from analysis.tables.notes import TEST_WORDS
 from analysis.tables.store import StoredTable
 
 FIELDS = (
@@ -15,7 +16,7 @@ FIELDS = (
 
 
 def table_csv(table: StoredTable) -> str:
-    """Every stored number of a table: part is main, first, statistic, clusters, test, or level."""
+    """Every stored number of a table: `part` says what it is."""
     made = io.StringIO()
     out = csv.writer(made, lineterminator="\n")
     out.writerow(FIELDS)
@@ -37,6 +38,14 @@ def table_csv(table: StoredTable) -> str:
         }  # fmt: skip
         for name, value in statistics.items():
             out.writerow((*head, "statistic", name, number(value), *[""] * 4, table.run_id))
+        for kind in TEST_WORDS:
+            for name, one in column.diagnostics.get(kind, {}).items():
+                tested = ("", "", number(one["t"]), number(one["p"]), "")
+                out.writerow(
+                    (*head, f"{kind}, {one['draws']:.0f} draws", name, *tested, table.run_id)
+                )
+        for name, count in column.diagnostics.get("missing", {}).items():
+            out.writerow((*head, "missing rows", name, count, *[""] * 4, table.run_id))
         for name, count in column.clusters.items():
             out.writerow((*head, "clusters", name, count, *[""] * 4, table.run_id))
         for text in column.dropped:

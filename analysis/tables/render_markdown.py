@@ -1,10 +1,10 @@
-"""Grids as Markdown: a heading, a pipe table, the notes."""
+"""Grids as Markdown: a heading, a pipe table (or one a panel), the notes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.tables.layout import Grid
+from analysis.tables.grid import Grid, together
 
 
 def escape(text: str) -> str:
@@ -16,22 +16,35 @@ def escape(text: str) -> str:
 
 def markdown(grids: Sequence[Grid]) -> str:
     """All grids, one after the other."""
-    return "\n\n".join(_grid(grid) for grid in grids) + "\n"
+    return "\n\n".join(_one(parts) for parts in together(grids)) + "\n"
 
 
-def _grid(grid: Grid) -> str:
+def _one(parts: Sequence[Grid]) -> str:
+    made = [f"## {escape(parts[0].title)}"]
+    for grid in parts:
+        if grid.panel:
+            made.append(f"**{escape(grid.panel)}**")
+        made.append(_table(grid))
+        made += [escape(note) for note in grid.notes]
+    return "\n\n".join(made)
+
+
+def _table(grid: Grid) -> str:
     first, *others = grid.heads
-    lines = [_line("", first), "|---|" + "---:|" * grid.width]
-    lines += [_line("", head) for head in others]
+    lines = [["", *first], *(["", *head] for head in others)]
     for row in grid.rows:
         if row.kind == "section":
             if row.label:
-                lines.append("| " + " | ".join([f"**{escape(row.label)}**", *row.cells]) + " |")
+                lines.append([f"**{escape(row.label)}**", *row.cells])
             continue
-        lines.append(_line(row.label, row.cells))
-    notes = "\n\n".join(escape(note) for note in grid.notes)
-    return f"## {escape(grid.title)}\n\n" + "\n".join(lines) + f"\n\n{notes}"
-
-
-def _line(label: str, cells: Sequence[str]) -> str:
-    return "| " + " | ".join(escape(cell) for cell in (label, *cells)) + " |"
+        lines.append([escape(row.label.strip()), *map(escape, row.cells)])
+    wide = [max(len(line[at]) for line in lines) for at in range(grid.width + 1)]
+    rule = f"|{'-' * (wide[0] + 2)}|" + "".join(f"{'-' * (n + 1)}:|" for n in wide[1:])
+    shown = [
+        "| " + " | ".join(
+            text.ljust(n) if at == 0 else text.rjust(n)
+            for at, (text, n) in enumerate(zip(line, wide, strict=True))
+        ) + " |"
+        for line in lines
+    ]  # fmt: skip
+    return "\n".join([shown[0], rule, *shown[1:]])

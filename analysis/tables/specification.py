@@ -3,11 +3,11 @@
 A file is a table; its name is the table's. Keys of the file: `title`, `level` (cell or pair),
 `controls` (regressors of every column, after the column's own), `effects`, `cluster`, `sample`
 (list of comparisons such as `firms >= 10`), `labels` (variable = words), `note`, and a list of
-`[[column]]` with `heading`, `dependent`, `regressors`, `endogenous`, `instruments`, and where they
-differ from the table's `controls`, `effects`, `cluster`, `sample`, `labels`, `estimator`
-(ols, 2sls, ppml). `[[test]]` with `label`, `columns` and `regressors` (two each) asks whether two
-coefficients are equal. `[[describe]]` with `level` and `variables`, `shares` or `correlations`
-asks for descriptive statistics.
+`[[column]]` with `heading`, `dependent`, `regressors`, `endogenous`, `instruments`, `panel` (words
+over a block of columns), `estimator` (ols, 2sls, ppml), and where they differ from the table's
+`controls`, `effects`, `cluster`, `sample`, `labels`. `[[test]]` with `label`, `columns` and
+`regressors` (two each) asks whether two coefficients are equal. `[[describe]]` with `level` and
+`variables`, `shares` or `correlations` asks for descriptive statistics. docs/tables.md explains.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TABLE_KEYS = {
 }  # fmt: skip
 COLUMN_KEYS = {
     "heading", "dependent", "regressors", "endogenous", "instruments", "controls", "effects",
-    "cluster", "sample", "labels", "estimator",
+    "cluster", "sample", "labels", "estimator", "panel",
 }  # fmt: skip
 
 
@@ -54,7 +54,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: a model and its heading. Regressors include the table's controls."""
+    """A column of a table: a model and its heading. Regressors end with the controls.
+
+    `panel`: the block of the printed table that the column belongs to.
+    """
 
     heading: str
     dependent: str
@@ -66,6 +69,13 @@ class Column:
     sample: tuple[Condition, ...]
     estimator: str
     labels: dict[str, str]
+    controls: tuple[str, ...] = ()
+    panel: str = ""
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Regressors that are no controls, the endogenous one first."""
+        return tuple(n for n in (*self.endogenous, *self.regressors) if n not in self.controls)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -184,7 +194,8 @@ def _column(
         _words(given, "endogenous", where),
         _words(given, "instruments", where),
     )
-    regressors = (*_words(given, "regressors", where), *_words(merged, "controls", where))
+    controls = _words(merged, "controls", where)
+    regressors = (*_words(given, "regressors", where), *controls)
     for name in (dependent, *endogenous, *regressors, *instruments):
         if fault := unknown_part(name, level):
             raise CoaggError(f"{where}: {fault}")
@@ -217,7 +228,7 @@ def _column(
     heading = _text(given, "heading", where, label(dependent, {**labels, **own}))
     return Column(
         heading, dependent, regressors, endogenous, instruments, effects, cluster, sample,
-        estimator, {**labels, **own},
+        estimator, {**labels, **own}, controls, _text(given, "panel", where, ""),
     )  # fmt: skip
 
 

@@ -21,12 +21,14 @@ class Fitted:
     """An estimated column with what the table says beside it.
 
     `standardised` maps regressor to b sd(x)/sd(y); `missing` counts rows left out because a
-    variable is not known, by variable.
+    variable is not known, by variable; `tests`: kind (wild, randomisation) -> regressor -> t, p,
+    draws.
     """
 
     estimate: Estimate
     standardised: dict[str, float]
     missing: dict[str, int]
+    tests: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,10 @@ def _write_column(
     diagnostics: dict[str, Any] = {k: _known(v) for k, v in found.diagnostics.items()}
     if fitted.missing:
         diagnostics["missing"] = fitted.missing
+    for kind, tested in fitted.tests.items():
+        diagnostics[kind] = {
+            name: {key: _known(value) for key, value in one.items()} for name, one in tested.items()
+        }
     if found.first_stage is not None:
         diagnostics["first_stage_r2_within"] = _known(found.first_stage.r2_within)
     cursor.execute(
@@ -219,33 +225,71 @@ def _write_column(
     )  # fmt: skip
 
 
+RUNS = (
+    "SELECT run_id, measurement_id, table_name, specification, data_sha256, options, "
+    "code_version, estimated_at FROM estimates.latest WHERE table_name = %(name)s AND "
+    "country = %(country)s AND (%(number)s::integer IS NULL OR measurement_id = %(number)s) "
+)
+
+
 def read_latest(
     connection: psycopg.Connection,
     name: str,
     measurement_id: int | None,
     country: str,
+    options: Mapping[str, Any] | None = None,
     leave_out: bool = False,
 ) -> list[StoredTable]:
-    """The latest run of a table; with `leave_out`, its leave-one-out runs.
+    """The latest run of a table with just these options (default: none), in a list.
 
-    Raises CoaggError, with the command to call, when there is none.
+    With `leave_out` its leave-one-out runs, of the measurement estimated last. Raises CoaggError,
+    with the command to call, when there is none.
     """
+    options = {"country": country, **(options or {})}
+    match = "options - 'leave_out'" if leave_out else "options"
     rows = connection.execute(
-        "SELECT run_id, measurement_id, table_name, specification, data_sha256, options, "
-        "code_version, estimated_at FROM estimates.latest WHERE table_name = %s AND country = %s "
-        "AND (%s::integer IS NULL OR measurement_id = %s) AND (options ->> 'leave_out' IS NOT "
-        "NULL) = %s ORDER BY run_id DESC",
-        (name, country, measurement_id, measurement_id, leave_out),
-    ).fetchall()
+        RUNS + f"AND {match} = %(options)s::jsonb AND (options ? 'leave_out') = %(left)s "
+        "ORDER BY run_id DESC",
+        {
+            "name": name, "country": country, "number": measurement_id,
+            "options": json.dumps(options), "left": leave_out or "leave_out" in options,
+        },
+    ).fetchall()  # fmt: skip
     if not rows:
         which = "" if measurement_id is None else f" --measurement {measurement_id}"
+        asked = "".join(f" {word}" for word in command_words(options))
         more = " --leave-one-out" if leave_out else ""
-        raise CoaggError(f"{name} is not estimated: coagg estimate {name}{which}{more}")
-    if not leave_out:
-        rows = rows[:1]
-    else:
-        rows = [row for row in rows if row[1] == rows[0][1]]
+        raise CoaggError(f"{name} is not estimated: coagg estimate {name}{which}{asked}{more}")
+    rows = [row for row in rows if row[1] == rows[0][1]] if leave_out else rows[:1]
     return [_read(connection, row) for row in rows]
+
+
+def read_variants(connection: psycopg.Connection, name: str, country: str) -> list[StoredTable]:
+    """The latest run of a table with every set of options and of every measurement, as stored."""
+    rows = connection.execute(
+        RUNS + "ORDER BY run_id", {"name": name, "country": country, "number": None}
+    ).fetchall()
+    return [_read(connection, row) for row in rows]
+
+
+def command_words(options: Mapping[str, Any]) -> list[str]:
+    """Stored options as they are written on the command line."""
+    words = []
+    for key, value in options.items():
+        if key == "country":
+            words += [] if value == "CN" else ["--country", str(value)]
+        elif key == "leave_out":
+            words.append("--leave-one-out")
+        else:
+            flag = "--" + {
+                "transposed": "direction-transposed", "two_way": "cluster-two-way",
+            }.get(key, key.replace("_", "-"))  # fmt: skip
+            words += (
+                [flag]
+                if value is True
+                else [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+            )
+    return words
 
 
 def _read(connection: psycopg.Connection, row: Sequence[Any]) -> StoredTable:

@@ -74,6 +74,7 @@ EFFECT_LABELS = {
     "to_industry": "Industry k",
     "survey_year": "Year",
     "agglomeration_code": "Urban agglomeration",
+    "member": "Industry on either side",
 }
 TRANSPOSED = {  # the other reading of direction: every index-bearing column and its mirror
     **{p: p.replace("outward", "IN").replace("inward", "outward").replace("IN", "inward")

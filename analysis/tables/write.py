@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.tables.layout import Grid, grids
@@ -17,6 +17,7 @@ from analysis.tables.store import StoredTable
 from coagg.errors import CoaggError
 
 FORMATS = ("md", "tex", "html", "docx", "csv")
+PICTURES = ("png", "svg", "pdf")
 
 
 def formats(asked: Sequence[str]) -> tuple[str, ...]:
@@ -27,9 +28,23 @@ def formats(asked: Sequence[str]) -> tuple[str, ...]:
     return FORMATS if "all" in asked else tuple(dict.fromkeys(asked))
 
 
-def table_grids(table: StoredTable, beside_paper: bool = False) -> list[Grid]:
-    """Grids of a stored table, the paper's published figures beside ours where wanted."""
-    return grids(table, paper_values().get(table.name) if beside_paper else None)
+def pictures(asked: Sequence[str]) -> tuple[str, ...]:
+    """Formats of pictures asked for; CoaggError for one that is unknown."""
+    for one in asked:
+        if one not in PICTURES:
+            raise CoaggError(f"unknown plot format {one}: one of {', '.join(PICTURES)}")
+    return tuple(dict.fromkeys(asked))
+
+
+def table_grids(
+    table: StoredTable, beside_paper: bool = False, more: Grid | None = None
+) -> list[Grid]:
+    """Grids of a stored table, the paper's published figures beside ours where wanted.
+
+    `more` is a grid to follow: that of leave-one-out.
+    """
+    made = grids(table, paper_values().get(table.name) if beside_paper else None)
+    return made if more is None else [*made, more]
 
 
 def write_tables(
@@ -38,25 +53,31 @@ def write_tables(
     kinds: Sequence[str],
     beside_paper: bool = False,
     plots: Sequence[str] = (),
+    more: Mapping[str, Grid] | None = None,
+    left_out: Mapping[str, Sequence[StoredTable]] | None = None,
 ) -> list[Path]:
-    """Write tables into `out`; returns the files. `plots`: png, svg of every table's coefficients.
+    """Write tables into `out`; returns the files. `plots`: pictures of every table's coefficients.
+
+    `more`: a grid to follow a table, by its name; `left_out`: leave-one-out runs to draw.
 
     Markdown, html and docx also come as one file of all tables, tex as a document that inputs
     each. Raises CoaggError when the folder cannot be written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return _write(out, tables, kinds, beside_paper, plots)
+        return _write(out, tables, kinds, beside_paper, plots, more or {}, left_out or {})
     except OSError as fault:
         raise CoaggError(f"{out} cannot be written: {fault.strerror or fault}") from None
 
 
 def _write(
     out: Path, tables: Sequence[StoredTable], kinds: Sequence[str], beside_paper: bool,
-    plots: Sequence[str],
+    plots: Sequence[str], more: Mapping[str, Grid], left_out: Mapping[str, Sequence[StoredTable]],
 ) -> list[Path]:  # fmt: skip
     made: list[Path] = []
-    sheets = {table.name: table_grids(table, beside_paper) for table in tables}
+    sheets = {
+        table.name: table_grids(table, beside_paper, more.get(table.name)) for table in tables
+    }
     every = [grid for grids_ in sheets.values() for grid in grids_]
 
     def put(name: str, text: str) -> None:
@@ -79,7 +100,9 @@ def _write(
                 write_docx(out / f"{table.name}.docx", own)
                 made.append(out / f"{table.name}.docx")
         made += [
-            coefficient_plot(out / f"{table.name}.{kind}", table) for kind in plots if table.columns
+            coefficient_plot(out / f"{table.name}.{kind}", table, left_out.get(table.name, ()))
+            for kind in plots
+            if table.columns
         ]
     if len(tables) > 1:
         if "md" in kinds:

@@ -1,10 +1,11 @@
-"""Equality of columns, wild bootstrap, Conley, leave-one-out, randomisation."""
+"""Equality of columns, wild bootstrap, Conley, randomisation."""
 
 import numpy as np
 import pandas as pd
 import pyfixest
 import pytest
 from pyfixest.demeaners import MapDemeaner
+from pyproj import Geod
 
 from analysis.estimation import Model, equality, extras, fit
 from coagg.errors import CoaggError
@@ -137,7 +138,7 @@ def test_wild_draws_themselves(cells):
 
 
 def test_conley_by_brute_force(cells):
-    positions = {code: (30.0 * code, 10.0 * code**2) for code in range(6)}
+    positions = {code: (104.0 + 0.3 * code, 30.0 + 0.1 * code**2) for code in range(6)}
     model = Model("scale", ("x", "w"))
     found = extras.conley(cells, model, positions, 120.0)
     basis = pd.get_dummies(cells[list(EFFECTS)].astype(str), dtype=float).to_numpy()
@@ -146,30 +147,39 @@ def test_conley_by_brute_force(cells):
     y, x = values[:, 0], values[:, 1:]
     bread = np.linalg.inv(x.T @ x)
     scores = x * (y - x @ bread @ x.T @ y)[:, None]
-    at = np.array([positions[code] for code in cells.agglomeration_code])
-    distance = np.hypot(*(at[:, None] - at).transpose(2, 0, 1))
-    weight = np.maximum(0, 1 - distance / 120.0)
+    lon, lat = np.array([positions[code] for code in cells.agglomeration_code]).T
+    ends = np.broadcast_arrays(lon[:, None], lat[:, None], lon, lat)
+    distance = Geod(a=6371008.8, b=6371008.8).inv(*map(np.ravel, ends))[2].reshape(600, 600)
+    weight = np.maximum(0, 1 - distance / 120_000)
     assert np.allclose(found.covariance, bread @ scores.T @ weight @ scores @ bread, rtol=1e-8)
     with pytest.raises(CoaggError, match="no position for agglomeration_code 5"):
         extras.conley(cells, model, {code: positions[code] for code in range(5)}, 120.0)
 
 
-def test_leave_one_out(cells):
-    found = extras.leave_one_out(cells, Model("scale", ("x", "w")))
-    assert list(found) == list(range(6))
-    assert sum(600 - one.observations for one in found.values()) == 600
-
-
 def test_randomisation(cells):
     rng = np.random.default_rng(0)
-    values, groups = np.arange(100.0), np.repeat(np.arange(5), 20)[rng.permutation(100)]
-    drawn = extras.permute_within(values, groups, rng)
-    assert not np.array_equal(drawn, values)
-    for group in range(5):
-        assert set(drawn[groups == group]) == set(values[groups == group])
     model = Model("scale", ("x", "w"))
-    found = extras.randomisation_inference(cells, model, "x", draws=60)
-    assert found.observed == pytest.approx(fit(cells, model).t[0], rel=1e-8)
-    assert found.p == pytest.approx(1 / 61)
+
+    def shuffled(values):
+        def redraw(rng):
+            return {"x": rng.permutation(values)}
+
+        return redraw
+
+    found = extras.randomisation_inference(cells, model, ["x"], shuffled(cells.x), 60)
+    assert found.observed[0] == pytest.approx(fit(cells, model).t[0], rel=1e-8)
+    assert found.p[0] == pytest.approx(1 / 61)
     noise = cells.assign(x=rng.normal(size=600))
-    assert extras.randomisation_inference(noise, model, "x", draws=60).p > 0.02
+    again = extras.randomisation_inference(noise, model, ["x"], shuffled(noise.x), 60)
+    assert again.p[0] > 0.02
+    drawn = np.random.default_rng(1).permutation(noise.x)
+    assert again.sampled[0, 0] == pytest.approx(fit(noise.assign(x=drawn), model).t[0], rel=1e-7)
+    with pytest.raises(CoaggError, match="of regressors of an ols model, not z"):
+        extras.randomisation_inference(cells, model, ["z"], shuffled(cells.z), 60)
+
+
+def test_a_draw_that_leaves_nothing_counts_as_large():
+    def statistic(rng):
+        return np.array([2.0]) if rng is None else np.array([np.nan])
+
+    assert extras.randomise(statistic, 99).p[0] == 1.0

@@ -9,8 +9,10 @@ from made_panel import put_panel
 
 from analysis.estimation.fit import fit
 from analysis.estimation.model import Model
-from analysis.tables import estimate, layout, read, store
-from analysis.tables.estimate import Options, estimate_tables
+from analysis.panel_data import cell_frame, pair_table
+from analysis.tables import estimate, layout, store
+from analysis.tables.estimate import estimate_tables
+from analysis.tables.options import Options
 from analysis.tables.specification import HERE, load_specifications, read_specification
 from coagg import database
 from coagg.errors import CoaggError
@@ -41,7 +43,7 @@ def test_every_specification_estimates_on_the_made_panel(made):
 
 def by_hand(settings, number):
     with database.connect(settings) as connection:
-        frame = read.cell_frame(connection, number, "CN")
+        frame = cell_frame(connection, number, "CN")
     for name in frame.columns[3:]:
         frame[f"ln_{name}"] = np.log1p(frame[name].astype(float))
     return frame
@@ -76,7 +78,7 @@ def test_pairs_are_estimated_from_cells_of_both_sides(made):
     frame = by_hand(settings, number)
     with database.connect(settings) as connection:
         (table,) = store.read_latest(connection, "table6", number, "CN")
-    pairs = read.pair_table(settings, number, "CN").to_pandas()
+    pairs = pair_table(settings, number, "CN").to_pandas()
     for side, key in (("j", "from_industry"), ("k", "to_industry")):
         keys = {"industry": key, "survey_year": "survey_year"}
         keys["agglomeration_code"] = "agglomeration_code"
@@ -121,7 +123,7 @@ def test_descriptives_are_those_of_numpy(made):
     values = frame["ln_innovation_scale"]
     assert found["cell", "ln_innovation_scale", "sd"] == pytest.approx(values.std())
     assert found["cell", "ln_innovation_scale", "max"] == pytest.approx(values.max())
-    pairs = read.pair_table(settings, number, "CN").to_pandas()
+    pairs = pair_table(settings, number, "CN").to_pandas()
     near = pairs[pairs["phi_95"]]
     shares = [d.value for d in table.described if d.statistic == "share"]
     assert shares == pytest.approx(

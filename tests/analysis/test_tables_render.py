@@ -10,7 +10,7 @@ import docx
 import pytest
 from made_panel import put_panel
 
-from analysis.tables import layout, render_csv, render_latex, render_markdown, truth
+from analysis.tables import grid, layout, render_csv, render_latex, render_markdown, truth
 from analysis.tables.estimate import estimate_tables
 from analysis.tables.paper import paper_values
 from analysis.tables.specification import load_specifications
@@ -34,47 +34,74 @@ def stored(databases, schema_template):
 
 
 def test_rows_of_table_1_are_laid_out_like_the_paper(stored):
-    (grid,) = table_grids(stored["table1"])
-    labels = [row.label for row in grid.rows if row.kind == "coefficient"]
+    (one,) = table_grids(stored["table1"])
+    labels = [row.label for row in one.rows if row.kind == "coefficient"]
     assert labels[:2] == [
         "Knowledge pool, outward, by scale",
         "Knowledge pool, outward, by quality",
     ]
-    assert [bool(cell) for cell in grid.rows[0].cells] == [True, False, True, False]
-    assert "Industry fixed effects" in [row.label for row in grid.rows]
-    assert "Table 1." in grid.title
-    assert any("reghdfe" in note for note in grid.notes)
+    assert [bool(cell) for cell in one.rows[0].cells] == [True, False, True, False]
+    assert "Industry fixed effects" in [row.label for row in one.rows]
+    assert "Table 1." in one.title
+    assert any("reghdfe" in note for note in one.notes)
 
 
 def test_the_paper_stands_beside(stored):
-    (grid,) = table_grids(stored["table1"], beside_paper=True)
-    assert grid.width == 8
-    assert grid.heads[-1][1::2] == ("paper",) * 4
-    assert grid.rows[0].cells[1::2] == ("0.288", "", "0.374", "")
-    assert grid.rows[1].cells[1] == "(0.0110)"
+    scale, quality = table_grids(stored["table1"], beside_paper=True)
+    assert scale.width == quality.width == 4
+    assert scale.heads[-1][1::2] == ("paper",) * 2
+    assert scale.rows[0].cells[1::2] == ("0.288", "")
+    assert quality.rows[0].cells[1::2] == ("0.374", "")
+    assert scale.rows[1].cells[1] == "(0.0110)"
+    assert (bool(scale.title), bool(scale.notes)) == (True, False)
+    assert (bool(quality.title), bool(quality.notes)) == (False, True)
     for name, columns in paper_values().items():
         for number, column in columns.items():
             mine = stored[name].columns[number - 1]
             assert {n for n in column.values if mine.get(n) is None} == set(), (name, number)
 
 
+def test_wide_tables_stand_in_panels(stored):
+    outward, inward = table_grids(stored["robustness"])
+    assert (outward.panel, inward.panel) == ("Panel A. Outward", "Panel B. Inward")
+    assert outward.width == inward.width == 6
+    assert outward.heads[1] == ("φ at 0.90",) * 2 + ("φ at 0.99",) * 2 + ("one-way pairs",) * 2
+    assert inward.heads[0] == tuple(f"({n})" for n in range(7, 13))
+    text = render_markdown.markdown([outward, inward])
+    assert text.count("## ") == 1
+    assert text.index("**Panel A. Outward**") < text.index("**Panel B. Inward**")
+    assert text.index("**Panel B. Inward**") < text.index("Standard errors")
+    for beside in (False, True):
+        for table in stored.values():
+            assert max(g.width for g in table_grids(table, beside)) <= layout.MOST
+
+
+def test_long_labels_are_carried_on_beside_the_error():
+    rows = [grid.Row("coefficient", "Economies of scale through coagglomeration", ("1",)),
+            grid.Row("error", "", ("(2)",)), grid.Row("statistic", "N" * 60, ("3",))]  # fmt: skip
+    assert [row.label for row in grid.folded(rows)] == [
+        "Economies of scale", "through coagglomeration", "N" * 60
+    ]  # fmt: skip
+
+
 def test_regressors_of_one_label_share_a_row(stored):
-    (grid,) = table_grids(stored["table6"])
-    triple = [row for row in grid.rows if row.label == "IO × φ × Innovation of k"]
+    (one,) = table_grids(stored["table6"])
+    triple = [row for row in one.rows if row.label == "IO × φ × Innovation of k"]
     assert len(triple) == 1
     assert all(triple[0].cells)
 
 
 def test_latex_has_as_many_cells_as_columns(stored):
     for name, table in stored.items():
-        for grid in table_grids(table, beside_paper=True):
-            text = render_latex.latex([grid])
+        for one in table_grids(table, beside_paper=True):
+            text = render_latex.latex([one])
             body = text.split(r"\midrule", 1)[1].split(r"\bottomrule")[0]
             rows = [line for line in body.splitlines() if line.endswith(r"\\")]
             plain = [line for line in rows if "multicolumn" not in line]
             counts = {line.replace(r"\&", "").count("&") for line in plain}
-            assert counts == {grid.width}, name
+            assert counts == {one.width}, name
             assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
+    assert render_latex.escape("an option --like-this") == "an option -{}-like-this"
     assert render_latex.escape("50% of a_b & φ") == r"50\% of a\_b \& $\varphi$"
     with pytest.raises(CoaggError, match="pdflatex cannot set"):
         render_latex.escape("创新")
@@ -105,11 +132,11 @@ def test_all_formats_are_written(stored, tmp_path):
     )
     assert {file.name for file in made} >= {"tables.md", "tables.html", "tables.docx", "table7.png"}
     document = docx.Document(str(tmp_path / "table1.docx"))
-    (grid,) = table_grids(stored["table1"])
+    (one,) = table_grids(stored["table1"])
     words = [cell.text for cell in document.tables[0].rows[3].cells]
-    assert words == ["Knowledge pool, outward, by scale", *grid.rows[0].cells]
+    assert words == ["Knowledge pool, outward, by scale", *one.rows[0].cells]
     page = (tmp_path / "tables.html").read_text()
-    assert page.count("<figure") == page.count("</figure>") == 12
+    assert page.count("<figure") == page.count("</figure>") == 11
     assert "src=" not in page
     assert render_markdown.escape("a|b*") == r"a\|b\*"
 
