@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from coagg import prepare
-from coagg.console import console, errors, progress, settings, table
+from coagg.console import console, errors, progress, settings
 from coagg.errors import CoaggError
 from coagg.manifest import Manifest, read_manifest
 from coagg.rebuild import Outcome, RebuildReport
@@ -74,8 +74,8 @@ def print_outcome(outcome: Outcome) -> None:
 def finish(report: RebuildReport) -> None:
     """How many steps ended how. Raises CoaggError when any failed."""
     states = [outcome.state for outcome in report.outcomes]
-    rows = [(state, str(states.count(state))) for state in dict.fromkeys(states)]
-    console.print(table("Rebuild", ("steps", ""), rows, right=(1,)))
+    counts = (f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    console.print(f"steps: {', '.join(counts)}", highlight=False)
     if report.failed:
         first = report.failed[0]
         raise CoaggError(f"{len(report.failed)} steps failed; first {first.step}: {first.said}")
