@@ -13,8 +13,8 @@ FROM clean.firm_industry AS f
 INNER JOIN reference.agglomeration_member AS m
     ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
 WHERE
-    f.country = ops.setting('country')
-    AND f.survey_year = ops.setting('survey_year')::smallint
+    f.country = (SELECT ops.setting('country'))
+    AND f.survey_year = (SELECT ops.setting('survey_year')::smallint)
     AND f.classification = ops.setting('classification')
 GROUP BY m.agglomeration_code, f.industry;
 

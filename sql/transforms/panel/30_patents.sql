@@ -2,6 +2,49 @@
 -- classification, window_years (patents of the years t to t + window - 1 count), cited (anywhere,
 -- or same-agglomeration: where the cited patent's firm must be).
 
+-- granted patents of the window, and those that they cite: only these need a place
+CREATE TEMPORARY TABLE wanted_patent ON COMMIT DROP AS
+WITH counting AS (
+    SELECT patent_id
+    FROM clean.patent
+    WHERE
+        granted
+        AND application_year BETWEEN (SELECT ops.setting('survey_year')::integer)
+        AND (
+            SELECT ops.setting('survey_year')::integer + ops.setting('window_years')::integer - 1
+        )
+),
+
+cited AS (
+    SELECT c.cited_id AS patent_id
+    FROM counting
+    INNER JOIN clean.citation AS c ON counting.patent_id = c.citing_id
+    EXCEPT
+    SELECT patent_id FROM counting
+)
+
+SELECT
+    patent_id,
+    TRUE AS counts
+FROM counting
+UNION ALL
+SELECT
+    patent_id,
+    FALSE
+FROM cited;
+ANALYZE pg_temp.wanted_patent;
+
+CREATE TEMPORARY TABLE wanted_match ON COMMIT DROP AS
+SELECT
+    m.patent_id,
+    m.survey_year,
+    m.row_number,
+    w.counts
+FROM pg_temp.wanted_patent AS w
+INNER JOIN clean.patent_match AS m ON w.patent_id = m.patent_id
+WHERE m.country = (SELECT ops.setting('country'));
+ANALYZE pg_temp.wanted_match;
+
 -- the firm row that a match names gives industry and agglomeration: any survey year's
 CREATE TEMPORARY TABLE matched_firm ON COMMIT DROP AS
 SELECT
@@ -14,14 +57,15 @@ FROM (
     SELECT DISTINCT
 survey_year,
 row_number
-    FROM clean.patent_match
-    WHERE country = ops.setting('country')
+    FROM pg_temp.wanted_match
 ) AS matched
 INNER JOIN clean.firm_industry AS f
     ON matched.survey_year = f.survey_year AND matched.row_number = f.row_number
 LEFT JOIN reference.agglomeration_member AS m
     ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-WHERE f.country = ops.setting('country') AND f.classification = ops.setting('classification');
+WHERE
+    f.country = (SELECT ops.setting('country'))
+    AND f.classification = ops.setting('classification');
 ANALYZE pg_temp.matched_firm;
 
 -- a patent counts whole in each cell of its applicants, once a cell
@@ -30,15 +74,14 @@ SELECT
     p.patent_id,
     f.agglomeration_code,
     f.industry,
-    p.application_year BETWEEN ops.setting('survey_year')::integer
-    AND ops.setting('survey_year')::integer + ops.setting('window_years')::integer - 1 AS counts,
+    bool_or(m.counts) AS counts,
     coalesce(max(p.patent_value), 0) AS patent_value,
     bool_and(f.doubtful) AS doubtful
-FROM clean.patent AS p
-INNER JOIN clean.patent_match AS m ON p.patent_id = m.patent_id
+FROM pg_temp.wanted_match AS m
+INNER JOIN clean.patent AS p ON m.patent_id = p.patent_id
 INNER JOIN pg_temp.matched_firm AS f
     ON m.survey_year = f.survey_year AND m.row_number = f.row_number
-WHERE p.granted AND m.country = ops.setting('country') AND f.industry IS NOT NULL
+WHERE p.granted AND f.industry IS NOT NULL
 GROUP BY p.patent_id, f.agglomeration_code, f.industry;
 ANALYZE pg_temp.placed_patent;
 
@@ -75,7 +118,7 @@ FROM (
         citing.counts AND citing.agglomeration_code IS NOT NULL
         AND citing.industry <> cited.industry
         AND (
-            ops.setting('cited') = 'anywhere'
+            (SELECT ops.setting('cited')) = 'anywhere'
             OR citing.agglomeration_code = cited.agglomeration_code
         )
 ) AS link

@@ -13,9 +13,9 @@ INSERT INTO panel.industry_pair (
     io, io_back, tech, tech_back, same_division
 )
 SELECT
-    ops.setting('measurement_id')::integer,
-    ops.setting('country'),
-    ops.setting('survey_year')::smallint,
+    (SELECT ops.setting('measurement_id')::integer),
+    (SELECT ops.setting('country')),
+    (SELECT ops.setting('survey_year')::smallint),
     p.agglomeration_code,
     p.j,
     p.k,

@@ -93,9 +93,9 @@ WITH pools AS (
 )
 
 SELECT
-    ops.setting('measurement_id')::integer,
-    ops.setting('country'),
-    ops.setting('survey_year')::smallint,
+    (SELECT ops.setting('measurement_id')::integer),
+    (SELECT ops.setting('country')),
+    (SELECT ops.setting('survey_year')::smallint),
     own.agglomeration_code,
     own.industry,
     own.firms,
