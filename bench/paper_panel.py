@@ -1,0 +1,116 @@
+"""A data base of the paper's size, for bench/panel and bench/estimates: made, then dropped."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg import sql
+
+from coagg import database, server
+from coagg.settings import Settings, read_settings
+from etl import reference
+
+YEARS = (1998, 2001, 2004, 2007, 2010, 2013)
+MEASUREMENT = 1
+TICKS = os.sysconf("SC_CLK_TCK")
+TABLES = (
+    "clean.firm", "clean.patent", "clean.patent_match", "clean.citation",
+    "coagglomeration.pair_result", "coagglomeration.unit", "reference.io_flow",
+)  # fmt: skip
+
+
+@contextmanager
+def paper_world(
+    name: str, years: Sequence[int], firms: int, patents: int, citations: int
+) -> Iterator[Settings]:
+    """Settings of a data base with 163 industries in 21 agglomerations a year, and a UK index."""
+    settings = read_settings().for_database(name)
+    database.drop(settings)
+    database.upgrade(settings)
+    try:
+        with database.connect(settings) as connection:
+            reference.load_reference(connection)
+            connection.commit()
+            for year in years:
+                connection.execute(
+                    sql.SQL("CREATE TABLE {} PARTITION OF clean.firm_cn FOR VALUES IN ({})").format(
+                        sql.Identifier("clean", f"firm_cn_{year}_made"), sql.Literal(year)
+                    )
+                )
+            values = {"years": ",".join(map(str, years)), "firms": firms}
+            database.run_file(
+                connection,
+                Path(__file__).with_suffix(".sql"),
+                {**values, "patents": patents, "citations": citations},
+            )
+            connection.commit()
+            connection.autocommit = True
+            for table in TABLES:
+                connection.execute(f"VACUUM ANALYZE {table}".encode())
+        yield settings
+    finally:
+        database.drop(settings)
+
+
+def _server_processes(cluster: Path) -> Iterator[Path]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == cluster:
+                yield process
+        except OSError:
+            continue
+
+
+class Use:
+    """CPU seconds of this process, its children and the private server inside a `with`.
+
+    `peak_mb`: the most private memory that one server process held, looked at every 50 ms.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.cluster = server.private_server(settings).cluster
+        self.peak_mb = 0.0
+
+    def __enter__(self) -> Use:
+        self._stop = threading.Event()
+        self._watch = threading.Thread(target=self._look)
+        self._began, self._wall = self._now(), time.perf_counter()
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall = time.perf_counter() - self._wall
+        self._stop.set()
+        self._watch.join()
+        self.cpu = self._now() - self._began
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.05):
+            for process in _server_processes(self.cluster):
+                try:
+                    text = (process / "status").read_text()
+                except OSError:
+                    continue
+                kilobytes = int(text.split("RssAnon:")[1].split()[0]) if "RssAnon:" in text else 0
+                self.peak_mb = max(self.peak_mb, kilobytes / 1024)
+
+    def _now(self) -> float:
+        used = sum(
+            sum(resource.getrusage(who)[:2])
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        ticks = 0
+        for process in _server_processes(self.cluster):
+            try:
+                fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            # a backend that ended was reaped by the postmaster, whose cutime has its time
+            ticks += sum(map(int, fields[11:15]))
+        return used + ticks / TICKS
