@@ -191,6 +191,7 @@ def _ols(data: Sample, statistics: Moments, model: Model) -> Estimate:
         r2_within=float(1 - rss / statistics.cross[at[0], at[0]]),
         clusters=statistics.clusters,
         dropped=kept.dropped,
+        deviations=statistics.deviations((model.dependent, *kept.regressors)),
     )
 
 

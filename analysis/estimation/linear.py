@@ -108,6 +108,7 @@ def package(
     dropped: tuple[tuple[str, str], ...] = (),
     first_stage: Estimate | None = None,
     diagnostics: dict[str, float] | None = None,
+    deviations: dict[str, float] | None = None,
 ) -> Estimate:
     """Put an `Estimate` together from coefficients (k,) and covariance (k, k)."""
     diagnostics = dict(diagnostics or {})
@@ -134,6 +135,7 @@ def package(
         dropped=dropped,
         first_stage=first_stage,
         diagnostics=diagnostics,
+        deviations=dict(deviations or {}),
     )
 
 
@@ -172,4 +174,5 @@ def estimate(moments: Moments, model: Model) -> Estimate:
         dropped=kept.dropped,
         first_stage=first,
         diagnostics=diagnostics,
+        deviations=moments.deviations((model.dependent, *found.names)),
     )

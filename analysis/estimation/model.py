@@ -105,3 +105,6 @@ class Estimate:
     dropped: tuple[tuple[str, str], ...] = ()
     first_stage: Estimate | None = None
     diagnostics: dict[str, float] = field(default_factory=dict)
+    deviations: dict[str, float] = field(default_factory=dict)
+    """Standard deviation (N - 1) in the sample of the dependent and of every regressor; not of
+    Poisson models."""

@@ -45,6 +45,11 @@ class Moments:
         where = {name: i for i, name in enumerate(self.names)}
         return [where[name] for name in names]
 
+    def deviations(self, names: Sequence[str]) -> dict[str, float]:
+        """Standard deviations (N - 1) of columns, before the fixed effects."""
+        found = np.sqrt(self.totals[self.index(names)] / (self.sizes.observations - 1))
+        return dict(zip(names, found.tolist(), strict=True))
+
     def scores(self, left: np.ndarray, right: np.ndarray) -> list[tuple[Grouping, np.ndarray]]:
         """By grouping the (G, a) sums over a cluster of `(W left)_i (W right)_i`.
 

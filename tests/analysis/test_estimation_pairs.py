@@ -75,6 +75,9 @@ def test_equals_the_cell_level_estimates(frame, chunk, short, monkeypatch):
     for asked, found in zip(MODELS, fit_pairs(columns(frame), MODELS), strict=True):
         assert found.model == asked
         assert_same(found, fit(frame, asked))
+        deviations = frame[[asked.dependent, *found.names]].std()
+        assert found.deviations == pytest.approx(deviations.to_dict(), rel=1e-9)
+        assert fit(frame, asked).deviations == pytest.approx(found.deviations, rel=1e-9)
 
 
 def test_equals_pyfixest(frame):
