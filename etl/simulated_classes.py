@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 
 from etl.agglomerations import SHIPPED
@@ -11,6 +12,7 @@ from etl.simulated_industries import INDUSTRIES, Industry
 
 DATA = SHIPPED.parents[1]
 INDUSTRIAL = ("B", "C", "D")
+SAME_DIVISION = 0.5
 _TAIL = re.compile(r"(的?(制造|加工|生产|制作|开采|采选|修理|制品)+业?)$")
 
 
@@ -42,14 +44,41 @@ def industries(count: int) -> tuple[Industry, ...]:
     taken = {i.gbt4754_2002[:3] for i in chosen}
     rest = both[~both.group.isin(taken)].drop_duplicates("group")
     others = [
-        Industry(row.industry_code_x, row.industry_code_y, _trade(row.name), _trade(row.name))
-        for row in rest[["industry_code_x", "industry_code_y", "name"]].itertuples(index=False)
+        Industry(str(code), str(later), _trade(str(name)), _trade(str(name)))
+        for code, later, name in rest[["industry_code_x", "industry_code_y", "name"]].itertuples(
+            index=False
+        )
     ]
     if count <= len(chosen):
         return tuple(chosen[:count])
     wanted = min(count - len(chosen), len(others))
     step = [round(i * (len(others) - 1) / max(wanted - 1, 1)) for i in range(wanted)]
     return tuple(chosen + [others[i] for i in step])
+
+
+def uk_shares(industries: tuple[Industry, ...]) -> pd.DataFrame:
+    """Share of a UK group (from_code) that is an industry (position, to_code): column share.
+
+    As `reference.industry_translation` weighs them: by links, over all industries of China.
+    """
+    links = pd.read_csv(DATA / "concordances" / "uksic2007_to_gbt4754_2002.csv", dtype=str)
+    count = links.links.astype(float)
+    links["share"] = count / count.groupby(links.from_code).transform("sum")
+    place = {industry.gbt4754_2002[:3]: j for j, industry in enumerate(industries)}
+    links = links[links.to_code.isin(place)]
+    links = links.assign(position=links.to_code.map(place))
+    return links[["from_code", "to_code", "position", "share"]].reset_index(drop=True)
+
+
+def kinship(industries: tuple[Industry, ...]) -> np.ndarray:
+    """(J, J), 0 on the diagonal: how much two industries share UK groups and a division."""
+    links, count = uk_shares(industries), len(industries)
+    table = links.pivot_table(index="from_code", columns="position", values="share", fill_value=0)
+    share = table.reindex(columns=range(count), fill_value=0).to_numpy()
+    division = np.array([industry.gbt4754_2002[:2] for industry in industries])
+    kin = share.T @ share + SAME_DIVISION * (division[:, None] == division)
+    np.fill_diagonal(kin, 0)
+    return np.asarray(kin)
 
 
 def _mutual(industry: Industry, forward: pd.Series, backward: pd.Series) -> bool:

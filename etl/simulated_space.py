@@ -6,14 +6,10 @@ industry with probability a_j (the *level* of the industry), else in a park draw
 shares pi of all firms. The pool of all firms then is r anywhere + (1 - r) pi, and an industry of
 level 0 is a random subset of it: exactly the null of the index.
 
-Mass at a point p that must become mass spread over several targets has one way to travel, so the
-cost of transport between two such industries is known in closed form (common factor 1 - r left
-out; d distance of parks, D_p = sum_q pi_q d(p, q)):
-
-- j to a random draw of the pool:             a_j D_p
-- j to k, same park:                          |a_j - a_k| D_p
-- j in p, k in q, a_j >= a_k:                 a_k d(p, q) + (a_j - a_k) D_p
-- j in p, k in q, a_j <  a_k:                 a_j d(p, q) + (a_k - a_j) D_q
+Masses on parks are few, so the cost of transport between two industries, and between one and a
+random draw of the pool, is solved exactly, with squared distances as in the index; 1 - r is left
+out, and so are distances inside a park. Within one park, with the metric's own distance d and
+D_p = sum_q pi_q d(p, q), it is |a_j - a_k| D_p against a_j D_p.
 
 phi(j -> k) = 1 where the cost to k is below the cost to a draw by a margin. In one park k may be
 less than half as concentrated as j: then j -> k alone; within a factor of two: both ways.
@@ -25,6 +21,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import ot
 import pandas as pd
 import shapely
 
@@ -80,17 +77,26 @@ def park_shares(park: np.ndarray, level: np.ndarray, firms: np.ndarray, parks: i
 def planted_links(
     park: np.ndarray, level: np.ndarray, shares: np.ndarray, distance: np.ndarray
 ) -> np.ndarray:
-    """phi (J, J) bool: row j, column k is phi(j -> k), by the closed form above."""
-    a = LEVELS[level]
-    mean = distance @ shares
-    apart = distance[park[:, None], park[None, :]]
-    a_j, a_k = a[:, None], a[None, :]
-    mean_j, mean_k = mean[park][:, None], mean[park][None, :]
-    beyond = np.abs(a_j - a_k) * np.where(a_j >= a_k, mean_j, mean_k)
-    cost = np.minimum(a_j, a_k) * apart + beyond
-    phi = cost < (1 - MARGIN) * a_j * mean_j
+    """phi (J, J) bool: row j, column k is phi(j -> k).
+
+    `park`, `level` (J,); `shares` (P,) of the pool; `distance` (P, P) km.
+    """
+    kind, of = np.unique(park * len(LEVELS) + level, return_inverse=True)
+    home, a = kind // len(LEVELS), LEVELS[kind % len(LEVELS)]
+    mass = (1 - a)[:, None] * shares + a[:, None] * np.eye(len(shares))[home]
+    squared = np.ascontiguousarray(distance**2)
+    to_draw = np.array([_cost(one, shares, squared) for one in mass])
+    near = np.zeros((len(kind), len(kind)), dtype=bool)
+    for j, k in np.argwhere((a[:, None] > 0) & (a > 0)):
+        near[j, k] = _cost(mass[j], mass[k], squared) < (1 - MARGIN) * to_draw[j]
+    phi = near[of[:, None], of]
     np.fill_diagonal(phi, False)
-    return np.asarray(phi & (a_j > 0) & (a_k > 0))
+    return phi
+
+
+def _cost(one: np.ndarray, other: np.ndarray, squared: np.ndarray) -> float:
+    """Least cost of making `one` into `other`, both (P,) with sum 1."""
+    return float(ot.emd2(one, other, squared, check_marginals=False))
 
 
 def sites_in_parks(

@@ -9,7 +9,19 @@ import pandas as pd
 
 from etl.simulated_dirt import SoiledYear
 from etl.simulated_industries import Industry
+from etl.simulated_innovation import COEFFICIENTS
 from etl.simulated_space import LEVELS
+
+TABLES = {"outward": ("table1", "table3"), "inward": ("table2", "table4")}
+COLUMNS = {1: "scale", 4: "quality"}  # dependent variable and knowledge pool of the same kind
+REGRESSORS = {
+    "knowledge_pool": "ln_kp_{way}_{kind}",
+    "output_pool": "ln_output_{way}",
+    "labour_pool": "ln_employment_{way}",
+    "location_quotient": "ln_location_quotient",
+    "output": "ln_output_thousand_cny",
+    "employment": "ln_employment",
+}
 
 
 def append(path: Path, table: pd.DataFrame, first: bool) -> None:
@@ -112,6 +124,40 @@ def true_cells(
         }
     )
     return table.assign(**{name: values.ravel() for name, values in columns.items()})
+
+
+def table_truth(truth: str) -> dict[str, dict[str, float]]:
+    """Column of a table -> regressor -> true value, where the column is the planted equation.
+
+    Scale is made from the pool of scale and quality from that of quality, so that columns (1) and
+    (4) are: of tables 1 (OLS) and 3 (2SLS) where innovation follows outward links, of tables 2 and
+    4 where inward ones.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for table in TABLES[truth]:
+        for column, kind in COLUMNS.items():
+            values = COEFFICIENTS[truth][kind]
+            found[f"{table}.{column}"] = {
+                name.format(way=truth, kind=kind): values[term] for term, name in REGRESSORS.items()
+            }
+    return found
+
+
+def no_truth(truth: str) -> dict[str, str]:
+    """Why the other columns have no truth."""
+    found = {}
+    for table in TABLES[truth]:
+        found[f"{table}.2"] = "scale was made from the pool of scale, not from that of quality"
+        found[f"{table}.3"] = "quality was made from the pool of quality, not from that of scale"
+    for table in TABLES["inward" if truth == "outward" else "outward"]:
+        found[table] = f"innovation follows {truth} links, not these"
+    found["table5"] = (
+        "citations are drawn from a law in levels (Poisson) given planted links; no coefficient of "
+        "ln(1 + citations) on the index follows from it"
+    )
+    for table in ("table6", "table7"):
+        found[table] = "innovation was made from pools over industries, not pair by pair"
+    return found
 
 
 def write_manifest(

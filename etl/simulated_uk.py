@@ -7,18 +7,20 @@ index is a relevant and excluded instrument by construction.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from etl.simulated_classes import DATA
+from etl.simulated_classes import DATA, uk_shares
 from etl.simulated_industries import Industry
 from etl.simulated_places import draw_sites
 from etl.simulated_space import (
     ANYWHERE_SHARE,
     LEVELS,
+    Territory,
     found_territory,
     park_shares,
     planted_links,
@@ -38,52 +40,93 @@ _SECOND = "ENGINEERING PRODUCTS WORKS INDUSTRIES SYSTEMS COMPONENTS SUPPLIES TEC
 _LETTERS = np.array(list("ABDEFGHJLNPQRSTUWXYZ"))
 
 
+@dataclass(frozen=True)
+class UnitedKingdom:
+    """Where UK groups lie: `codes` (U,), `meant` (U,) the Chinese industry each stands for.
+
+    `park`, `level`, `firms` (U,); `shares` (P,); `phi` (U, U) bool.
+    """
+
+    codes: list[str]
+    meant: np.ndarray
+    territory: Territory
+    park: np.ndarray
+    level: np.ndarray
+    firms: np.ndarray
+    shares: np.ndarray
+    phi: np.ndarray
+
+
 def uk_groups(industries: tuple[Industry, ...]) -> dict[str, int]:
-    """UK group -> position of the industry it means most, one group an industry at most."""
-    links = pd.read_csv(DATA / "concordances" / "uksic2007_to_gbt4754_2002.csv", dtype=str)
-    links["links"] = links.links.astype(float)
-    links = links.sort_values(["links", "from_code", "to_code"], ascending=[False, True, True])
-    place = {industry.gbt4754_2002[:3]: j for j, industry in enumerate(industries)}
-    groups: dict[str, int] = {}
-    for link in links[links.to_code.isin(place)].itertuples(index=False):
-        industry = place[str(link.to_code)]
-        if link.from_code not in groups and industry not in groups.values():
-            groups[str(link.from_code)] = industry
-    return groups
+    """UK group -> position of the industry it means most, for every group that means any."""
+    links = uk_shares(industries).sort_values(
+        ["from_code", "share", "to_code"], ascending=[True, False, True]
+    )
+    first = links.drop_duplicates("from_code")
+    return dict(zip(first.from_code.astype(str), first.position.astype(int), strict=True))
 
 
-def write_uk_companies(
-    path: Path,
+def found_uk(
     regions: gpd.GeoDataFrame,
     industries: tuple[Industry, ...],
     group: np.ndarray,
     level: np.ndarray,
     companies: int,
     rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Write the register; returns the planted links of UK groups: from_group, to_group.
+) -> UnitedKingdom:
+    """Lay the groups out.
 
     `regions`: prefecture_code (ITL3), name, geometry (WGS-84). `group`, `level` (J,): affinity
     group and base level of each Chinese industry.
     """
     groups = uk_groups(industries)
     codes, meant = list(groups), np.array(list(groups.values()))
-    own, own_level = group[meant], level[meant]
+    own_level = level[meant]
     chosen = sorted(rng.permutation(sorted(regions.prefecture_code))[:REGIONS].tolist())
     parks = int(group.max()) + 1
     territory = found_territory("UK", regions, chosen, parks, rng)
-    park = rng.permutation(parks)[own]
-    weight = np.clip(rng.lognormal(0, 0.6, len(codes)), 0.4, 4)
+    park = rng.permutation(parks)[group[meant]]
+    weight = np.clip(rng.lognormal(0, 0.4, len(codes)), 0.5, 2)
     firms = np.maximum(np.round(companies * weight / weight.sum()), 25).astype(int)
     shares = park_shares(park, own_level, firms, parks)
+    phi = planted_links(park, own_level, shares, territory.distance)
+    return UnitedKingdom(codes, meant, territory, park, own_level, firms, shares, phi)
 
-    industry = np.repeat(np.arange(len(codes)), firms)
+
+def uk_links(uk: UnitedKingdom) -> pd.DataFrame:
+    """Planted links of UK groups: from_group, to_group."""
+    j, k = np.nonzero(uk.phi)
+    return pd.DataFrame({"from_group": np.array(uk.codes)[j], "to_group": np.array(uk.codes)[k]})
+
+
+def uk_phi(uk: UnitedKingdom, industries: tuple[Industry, ...]) -> np.ndarray:
+    """(J, J) planted UK links between Chinese industries, NaN where no two groups stand for them.
+
+    The mean of phi(u -> v) over groups u of j and v of k, u not v, weighed as the panel does: by
+    the share of u that is j times the share of v that is k.
+    """
+    links = uk_shares(industries)
+    row = {code: u for u, code in enumerate(uk.codes)}
+    share = np.zeros((len(uk.codes), len(industries)))
+    share[links.from_code.map(row), links.position] = links.share
+    other = 1 - np.eye(len(uk.codes))
+    weight = share.T @ other @ share
+    with np.errstate(invalid="ignore"):
+        found = np.where(weight > 0, share.T @ (uk.phi * other) @ share / weight, np.nan)
+    np.fill_diagonal(found, np.nan)
+    return np.asarray(found)
+
+
+def write_uk_companies(path: Path, uk: UnitedKingdom, rng: np.random.Generator) -> None:
+    """Write the register."""
+    codes, parks = uk.codes, len(uk.shares)
+    industry = np.repeat(np.arange(len(codes)), uk.firms)
     count = len(industry)
-    at_home = rng.random(count) < LEVELS[own_level[industry]]
-    where = np.where(at_home, park[industry], rng.choice(parks, count, p=shares))
-    sites = sites_in_parks(territory, where, rng)
+    at_home = rng.random(count) < LEVELS[uk.level[industry]]
+    where = np.where(at_home, uk.park[industry], rng.choice(parks, count, p=uk.shares))
+    sites = sites_in_parks(uk.territory, where, rng)
     anywhere = rng.random(count) < ANYWHERE_SHARE
-    sites.loc[anywhere] = draw_sites(territory.cities, int(anywhere.sum()), rng).to_numpy()
+    sites.loc[anywhere] = draw_sites(uk.territory.cities, int(anywhere.sum()), rng).to_numpy()
 
     texts = _sic_texts(codes)
     main = np.array([texts[code][0] for code in codes], dtype=object)[industry]
@@ -109,9 +152,6 @@ def write_uk_companies(
         }
     )
     rows.to_csv(path, index=False, lineterminator="\n")
-    phi = planted_links(park, own_level, shares, territory.distance)
-    j, k = np.nonzero(phi)
-    return pd.DataFrame({"from_group": np.array(codes)[j], "to_group": np.array(codes)[k]})
 
 
 def _sic_texts(groups: list[str]) -> dict[str, list[str]]:
