@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from analysis.estimation.pairs import fit_pairs
 from analysis.tables.level import Level, Pairs
 from analysis.tables.network import Network
 from analysis.tables.options import Options, permuted_names
-from analysis.tables.specification import Column, Table
+from analysis.tables.specification import Column, Condition, Table
 from analysis.tables.store import Equality, Fitted
 from coagg.errors import CoaggError
 
@@ -60,15 +60,15 @@ def estimate_columns(level: Level, table: Table, options: Options, around: Aroun
     for members in groups.values():
         models = [_model(table.columns[at], level.name, options) for at in members]
         keep = rows[members[0]].keep
-        frame: Any = level.rows(
-            [name for at in members for name in table.columns[at].variables],
-            [key for model in models for key in (*model.effects, *model.cluster)],
-            keep,
-        )
-        if not isinstance(level, Pairs) or models[0].estimator == "ppml":
-            frame = pd.DataFrame({name: np.asarray(frame[name]) for name in frame})
         where = f"{table.name}, column {', '.join(str(at + 1) for at in members)}"
         try:
+            frame: Any = level.rows(
+                [name for at in members for name in table.columns[at].variables],
+                [key for model in models for key in (*model.effects, *model.cluster)],
+                keep,
+            )
+            if not isinstance(level, Pairs) or models[0].estimator == "ppml":
+                frame = pd.DataFrame({name: np.asarray(frame[name]) for name in frame})
             estimates = _estimates(level, frame, models, options, around)
             for at, model, one in zip(members, models, estimates, strict=True):
                 column = table.columns[at]
@@ -76,6 +76,11 @@ def estimate_columns(level: Level, table: Table, options: Options, around: Aroun
                 found[at] = Fitted(one, _standardised(one, frame), rows[at].missing, tests)
         except CoaggError as fault:
             raise CoaggError(f"{where}: {fault}") from None
+        except np.linalg.LinAlgError:
+            raise CoaggError(
+                f"{where}: its equations have no one solution, as when an instrument says nothing "
+                "of the endogenous regressor; change the instrument or the regressors"
+            ) from None
     return [found[at] for at in range(len(rows))]
 
 
@@ -92,9 +97,12 @@ def _model(column: Column, level: str, options: Options) -> Model:
 
 
 def _rows(level: Level, column: Column, options: Options, where: str) -> _Rows:
-    keep = level.mask((*column.sample, *options.conditions(level.name)))
+    conditions = (*column.sample, *options.conditions(level.name))
+    _known_codes(level, conditions, where)
+    keep = level.mask(conditions)
     if not keep.any():
-        raise CoaggError(f"{where}: no row meets the sample; widen it")
+        words = " and ".join(map(str, conditions))
+        raise CoaggError(f"{where}: no {level.name} of the panel has {words}; widen the sample")
     found = _Rows(keep.copy())
     for variable in column.variables:
         lacks = level.missing(variable)
@@ -112,11 +120,28 @@ def _rows(level: Level, column: Column, options: Options, where: str) -> _Rows:
     return found
 
 
+def _known_codes(level: Level, conditions: Sequence[Condition], where: str) -> None:
+    """Raises CoaggError for a year, agglomeration or industry that the panel does not have."""
+    for condition in conditions:
+        if condition.column not in level.keys or condition.operator not in ("==", "!="):
+            continue
+        levels = [str(one) for one in level.codes(condition.column)[1]]
+        wanted = condition.value
+        text = f"{wanted:g}" if isinstance(wanted, float) else str(wanted)
+        if text not in levels:
+            raise CoaggError(
+                f"{where}: the panel has no {condition.column} {text}, only {', '.join(levels)}; "
+                "measure it (coagg index) and build the panel again (coagg panel), or change the "
+                "sample"
+            )
+
+
 def _estimates(
     level: Level, frame: Any, models: list[Model], options: Options, around: Around
 ) -> list[Estimate]:
     if isinstance(level, Pairs) and models[0].estimator != "ppml":
-        return fit_pairs(frame, models, dyadic=options.dyadic)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite values are named afterwards
+            return fit_pairs(frame, models, dyadic=options.dyadic)
     if options.conley is None:
         return [fit(frame, model) for model in models]
     known = around.positions()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -30,7 +31,7 @@ class Measured:
     """Settings of a measurement that a curve tells apart, and since when its panel stands."""
 
     settings: dict[str, str]
-    built_at: object
+    built_at: datetime
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def points(
     for other in variants:
         here = known.get(other.measurement_id)
         drawn = {"wild_bootstrap", "randomisation"} & set(other.options)
-        if here is None or drawn or other.estimated_at < here.built_at:  # type: ignore[operator]
+        if here is None or drawn or other.estimated_at < here.built_at:
             continue
         found = _counterpart(column, name, other)
         if found is not None:
@@ -90,9 +91,13 @@ def points(
 def _counterpart(
     column: StoredColumn, name: str, other: StoredTable
 ) -> tuple[StoredColumn, Coefficient] | None:
-    """The same column and coefficient in another run, whatever threshold and estimator."""
+    """The same column and coefficient in another run, whatever threshold, Poisson included."""
+
+    def place(of: StoredColumn) -> tuple[object, ...]:
+        return of.heading, family(of.dependent), of.estimator == "2sls"
+
     for one in other.columns:
-        same = one.heading == column.heading and family(one.dependent) == family(column.dependent)
+        same = place(one) == place(column)
         for coefficient in one.main if same else ():
             if family(coefficient.name) == family(name):
                 return one, coefficient

@@ -147,7 +147,7 @@ class Pairs(Level):
     def __init__(self, file: Path, cells: Cells) -> None:
         super().__init__(cells.transposed)
         coded = [key for key in PAIR_KEYS if key != "survey_year"]
-        self.file = pq.ParquetFile(file, memory_map=True, read_dictionary=coded)
+        self.file = pq.ParquetFile(file, read_dictionary=coded)
         self.columns = set(self.file.schema_arrow.names)
         self.cells = cells
         self._codes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -307,4 +307,6 @@ class Sliced:
         return self._stream.take(self._name, start, stop)
 
     def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
-        return self[:]
+        """All of it, read by itself and not with the other variables."""
+        values = self._stream.pairs.variable(self._name)
+        return values if self._stream.keep is None else values[self._stream.keep]

@@ -35,10 +35,18 @@ def table_notes(table: StoredTable) -> tuple[str, ...]:
     notes += sample_notes(table)
     notes += _dropped(table)
     weak: dict[str, list[int]] = {}
+    unrelated = []
     for column in table.columns:
         f, bound = column.diagnostics.get("kp_f"), column.diagnostics.get("stock_yogo_10")
         if f is not None and bound is not None and f < bound:
             weak.setdefault(three(bound), []).append(column.number)
+        if (column.diagnostics.get("kp_lm_p") or 0.0) >= 0.1:
+            unrelated.append(column.number)
+    if unrelated:
+        notes.append(
+            f"Instrument unrelated to the regressor in column{numbers(unrelated)}, as far as the "
+            "data tell: the rk LM test does not reject at 10%, and the estimate means nothing."
+        )
     for bound, columns in weak.items():
         notes.append(
             f"Weak instrument in column{numbers(columns)}: rk Wald F below {bound}; read the "

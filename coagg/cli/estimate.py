@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from analysis.tables.curve import draw_curve, measured
-from analysis.tables.estimate import EstimateReport, estimate_tables
+from analysis.tables.estimate import EstimateReport, estimate_tables, latest_measurement
 from analysis.tables.layout import leave_one_out_grid
 from analysis.tables.options import Options
 from analysis.tables.render_markdown import markdown
@@ -252,6 +252,8 @@ def tables_(
     curves: dict[str, list[StoredTable]] = {}
     lacking = []
     with database.connect(settings()) as connection:
+        if measurement is None:
+            measurement = latest_measurement(connection, country)
         for one in chosen(known, tables or []):
             asked = (connection, one.name, measurement, country, options.as_json())
             try:
@@ -264,7 +266,7 @@ def tables_(
                 lacking.append(one.name)
             if curve:
                 curves[one.name] = read_variants(connection, one.name, country)
-        known_measurements = measured(connection, country) if curve else {}
+        known_measurements = measured(connection, country)
     if not stored:
         raise CoaggError(f"nothing is estimated: coagg estimate{_words(options)}")
     more = {t.name: leave_one_out_grid(t, left[t.name]) for t in stored if left.get(t.name)}
@@ -283,6 +285,17 @@ def tables_(
     if lacking:
         console.print(
             f"not estimated, left out: {', '.join(lacking)}: coagg estimate{_words(options)}",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    stale = [
+        t.name
+        for t in stored
+        if (here := known_measurements.get(t.measurement_id)) and t.estimated_at < here.built_at
+    ]
+    if stale:
+        console.print(
+            f"estimated before the panel was built again: {', '.join(stale)}: "
+            f"coagg estimate{_words(options)}",
             soft_wrap=True, highlight=False,
         )  # fmt: skip
     if truth is not None:
