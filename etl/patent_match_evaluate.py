@@ -56,15 +56,15 @@ def evaluate(
     `patents`: csv patent_id, position, firm_number (empty: no firm) and, if known, name_dirt.
     `firms`: csv survey_year, row_number, firm_number. Raises CoaggError when a file lacks a column.
     """
+    truth = _truth(patents, _PATENT_COLUMNS).astype({"position": "int64"})
+    truth = truth[[c for c in (*_PATENT_COLUMNS, "name_dirt") if c in truth]]
+    truth["patent_id"] = _plain_id(truth.patent_id)
     true_firm = _truth(firms, ("survey_year", "row_number", "firm_number"))
     if "country" in true_firm:
         true_firm = true_firm[true_firm.country == country]
     true_firm = true_firm[["survey_year", "row_number", "firm_number"]].astype(
         {"survey_year": "int64", "row_number": "int64"}
     )
-    truth = _truth(patents, _PATENT_COLUMNS).astype({"position": "int64"})
-    truth = truth[[c for c in (*_PATENT_COLUMNS, "name_dirt") if c in truth]]
-    truth["patent_id"] = _plain_id(truth.patent_id)
     with database.connect(settings) as connection:
         made = pd.DataFrame(
             connection.execute(
