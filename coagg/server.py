@@ -13,10 +13,11 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,6 +185,7 @@ def status(settings: Settings) -> dict[str, str]:
 
 
 def _initialise(server: Server, bin_dir: Path) -> None:
+    _end_servers_of_removed(server.cluster)
     new = server.home / "cluster.new"  # renamed when whole, so a kill leaves no half cluster
     shutil.rmtree(new, ignore_errors=True)
     command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ROLE, "--encoding", "UTF8"]
@@ -227,7 +229,7 @@ def _remove_stale_locks(server: Server) -> None:
     PostgreSQL itself sees to a pid that is gone. Nothing is removed while any process still works
     in the cluster: its pid file is what keeps a second server off the orphans' shared memory.
     """
-    if _someone_works_in(server.cluster):
+    if _processes_in(str(server.cluster)):
         return
     for lock in (
         server.cluster / "postmaster.pid",
@@ -236,15 +238,29 @@ def _remove_stale_locks(server: Server) -> None:
         lock.unlink(missing_ok=True)
 
 
-def _someone_works_in(cluster: Path) -> bool:
-    """True while a living process has the cluster as its working directory, as all servers do."""
+def _end_servers_of_removed(cluster: Path) -> None:
+    """End a server whose data folder was removed under it.
+
+    Left alone it would notice within a minute, and take the new server's socket with it.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while (orphans := _processes_in(f"{cluster} (deleted)")) and time.monotonic() < deadline:
+        for pid in orphans:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT)
+        time.sleep(0.2)
+
+
+def _processes_in(folder: str) -> list[int]:
+    """Living processes that have the folder as working directory, as all servers have theirs."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if (process / "cwd").readlink() == cluster:
-                return True
+            if os.readlink(process / "cwd") == folder:
+                found.append(int(process.name))
         except OSError:  # gone meanwhile, a zombie, or another user's
             continue
-    return False
+    return found
 
 
 def _as_owner(server: Server, command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,7 @@
 """The private server: made, started by many, killed, started again."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,17 @@ def test_listens_on_its_socket_only_and_not_as_root(own: Settings):
         assert connection.info.host == str(server.private_server(own).socket_dir)
     assert Path(f"/proc/{postmaster(own)}").stat().st_uid != 0
     assert server.private_server(own).socket_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_data_folder_that_was_removed_under_its_server_is_made_anew(own: Settings):
+    server.start(own)
+    old = postmaster(own)
+    shutil.rmtree(server.private_server(own).home)
+    server.start(own)
+    with pytest.raises(ProcessLookupError):
+        os.kill(old, 0)
+    with database.connect(own.for_database("postgres")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_survives_kill_nine_with_its_data(own: Settings):
