@@ -25,6 +25,7 @@ ROWS = """\
 00000007,G LTD,S1 1AF,25110 - Metal,,,,2.352222,48.856614
 00000009,I LTD,S1 1AH,2852 - General mechanical engineering,,,,-1.475101,53.386001
 00000008,H LTD,S1 1AG,25110 - Metal,25110 - Metal,,,53.385001,-1.474101
+00000010,J LTD,S1 1AI,99999 - Dormant Company,98000 - Residents property management,,,-1.476101,53.387001
 """
 
 
@@ -65,7 +66,8 @@ def test_a_register_is_found_by_its_headers(db_settings, tmp_path):
     assert report.flags["industry_missing"] == 1
     assert report.flags["industry_zero_restored"] == 1
     assert report.flags["axes_swapped"] == 1
-    assert report.flags["industry_unknown"] == 1  # 2852 is of SIC 2003, not 02852
+    # 2852 is of SIC 2003, not 02852; 99999 and 98000 are the register's own, of no group of SIC
+    assert report.flags["industry_unknown"] == 2
     assert loaded(db_settings, "industry_code, industry, prefecture_code, pile_up_size") == [
         ("00000001", "33190;74990;25110", "331", "TLE32", 2),
         ("00000002", "46190", "461", "TLE32", 2),
@@ -74,6 +76,7 @@ def test_a_register_is_found_by_its_headers(db_settings, tmp_path):
         ("00000005", "01110", "011", "TLE32", 1),
         ("00000008", "25110", "251", "TLE32", 1),
         ("00000009", "2852", None, "TLE32", 1),
+        ("00000010", "99999;98000", None, "TLE32", 1),
     ]
 
 

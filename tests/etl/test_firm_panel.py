@@ -55,6 +55,23 @@ def test_a_merge_that_puts_two_rows_of_a_year_together_is_refused_and_counted():
     assert links.refused == 1
 
 
+def test_names_that_go_round_in_a_circle_follow_the_ids():
+    # three firms hand their names on each year: a, b, c is b, c, a is c, a, b is a, b, c again
+    years = np.repeat(np.arange(2000, 2004), 3)
+    ids = Key("id", np.tile([1, 2, 3], 4))
+    name = Key("name", np.array([1, 2, 3, 2, 3, 1, 3, 1, 2, 1, 2, 3]))
+    firm, links = link_rows(years, [ids, name])
+    assert firm.tolist() == [0, 1, 2] * 4
+    assert links.refused == 0
+    # without ids a name is all there is: still one firm a name, and never two rows of a year
+    firm, links = link_rows(years, [name])
+    assert firm.tolist() == [0, 1, 2, 1, 2, 0, 2, 0, 1, 0, 1, 2]
+    # an id that wanders one way while the names wander the other: what came first stands
+    other = Key("name", np.array([1, 2, 3, 3, 1, 2, 2, 3, 1, 1, 2, 3]))
+    firm, links = link_rows(years, [name, other])
+    assert np.unique(firm * 4 + years - 2000).size == years.size
+
+
 def test_columns_that_contradict_keep_rows_apart():
     years = codes(2000, 2000, 2001, 2001)
     key = Key("phone", codes(1, 2, 1, 2), (codes(10, 11, 12, -1),))

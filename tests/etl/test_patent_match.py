@@ -129,6 +129,34 @@ def write(path, rows):
         writer.writerows(rows)
 
 
+def test_a_name_that_two_firms_exchanged_is_for_review(db_settings, tmp_path):
+    names = ("成都兴达机床有限公司", "成都宏泰电子有限公司")
+    for year, order in ((2004, names), (2013, names[::-1])):
+        file = tmp_path / f"{year}.csv"
+        lines = [
+            f"{n:09d},{name},5101,3610,100,10,104.0{n}231,30.6{n}231\n"
+            for n, name in enumerate(order, 1)
+        ]
+        file.write_text(HEADER + "".join(lines))
+        load_firms(db_settings, file, year, layout="demo", datum="wgs84")
+    with database.connect(db_settings) as connection:
+        for patent, year in (("early", 2005), ("between", 2009), ("late", 2012)):
+            connection.execute(
+                "INSERT INTO clean.patent (patent_id, dataset, row_number, application_date, "
+                "granted, flags) VALUES (%s, 'test', %s, make_date(%s, 5, 1), true, '{}')",
+                (patent, year, year),
+            )
+            connection.execute(
+                "INSERT INTO clean.patent_applicant VALUES (%s, 1, %s, NULL, NULL, NULL)",
+                (patent, names[0]),
+            )
+    match_firms(db_settings, max_gap=8)
+    report = match_patents(db_settings)
+    # both firms have borne the name, so it is for review, and never guessed
+    assert (report.matched, report.ambiguous, report.outside) == (0, 2, 1)
+    assert report.candidates == 2
+
+
 def test_a_decision_that_cannot_be_names_its_line(db_settings, tmp_path):
     file = tmp_path / "r.csv"
     write(file, [{"applicant_name": "a", "panel_id": "7", "decision": "yes"}])
