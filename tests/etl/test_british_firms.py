@@ -25,7 +25,7 @@ ROWS = """\
 00000007,G LTD,S1 1AF,25110 - Metal,,,,2.352222,48.856614
 00000009,I LTD,S1 1AH,2852 - General mechanical engineering,,,,-1.475101,53.386001
 00000008,H LTD,S1 1AG,25110 - Metal,25110 - Metal,,,53.385001,-1.474101
-00000010,J LTD,S1 1AI,99999 - Dormant Company,98000 - Residents property management,,,-1.476101,53.387001
+00000010,J LTD,S1 1AI,99999 - Dormant Company,98000 - Residents,,,-1.476101,53.387001
 """
 
 
