@@ -6,6 +6,7 @@ import csv
 import io
 import math
 
+from analysis.tables.layout import HEAD_BREAK
 from analysis.tables.notes import TEST_WORDS
 from analysis.tables.store import StoredTable
 
@@ -27,7 +28,8 @@ def table_csv(table: StoredTable) -> str:
         return "" if value is None else value
 
     for column in table.columns:
-        head = (table.name, column.number, column.heading, column.dependent, column.estimator)
+        heading = column.heading.replace(HEAD_BREAK, ", ")
+        head = (table.name, column.number, heading, column.dependent, column.estimator)
         for part, found in (("main", column.main), ("first", column.first)):
             for one in found:
                 values = (one.coefficient, one.standard_error, one.t, one.p, one.standardised)

@@ -263,6 +263,12 @@ def _test(given: dict[str, Any], columns: tuple[Column, ...], where: str) -> Tes
         own = (*columns[number - 1].endogenous, *columns[number - 1].regressors)
         if name not in own:
             raise CoaggError(f"{where}: column {number} has no {name}; {near_match(name, own)}")
+    lengths = [len(columns[n - 1].endogenous) + len(columns[n - 1].regressors) for n in numbers]
+    if lengths[0] != lengths[1]:
+        raise CoaggError(
+            f"{where}: column {numbers[0]} has {lengths[0]} regressors and column {numbers[1]} has "
+            f"{lengths[1]}; a test compares columns with equally many, place by place"
+        )
     return Test(
         _text(given, "label", where, f"({numbers[0]}) = ({numbers[1]})"),
         (numbers[0], numbers[1]), (names[0], names[1]),

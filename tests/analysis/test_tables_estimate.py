@@ -277,6 +277,9 @@ GOOD = (
         ('level = "firm"\n' + GOOD, "level 'firm'; it is cell or pair"),
         (GOOD + '[[test]]\ncolumns = [1, 2]\nregressors = ["ln_employment", "x"]', "1 to 1"),
         (GOOD + '[[test]]\ncolumns = [1, 1]\nregressors = ["ln_employment", "x"]', "has no x"),
+        (GOOD + '[[column]]\ndependent = "ln_innovation_scale"\n'
+         'regressors = ["firms", "ln_firms"]\n[[test]]\ncolumns = [1, 2]\n'
+         'regressors = ["ln_employment", "firms"]', "column 1 has 1 regressors and column 2 has 2"),
     ],
 )  # fmt: skip
 def test_a_faulty_specification_is_one_line(tmp_path, text, said):

@@ -1,6 +1,9 @@
 """Extras by one option each: what they store is what the functions behind them give."""
 
 import json
+import re
+from inspect import signature
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,6 +25,7 @@ from analysis.tables.specification import load_specifications
 from analysis.tables.store import command_words, read_latest, read_variants
 from analysis.tables.variables import POOLS
 from coagg import database
+from coagg.cli.estimate import estimate
 from coagg.errors import CoaggError
 
 TABLES = load_specifications()
@@ -355,3 +359,22 @@ def test_options_are_stored_as_asked(made):
             "SELECT options FROM estimates.latest WHERE table_name = 'table1'")]  # fmt: skip
     assert {"country": "CN", "min_firms": 10} in options
     assert json.dumps(Options().as_json()) == '{"country": "CN"}'
+
+
+def test_what_the_documentation_shows_works(made, tmp_path):
+    settings, number, _ = made
+    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.S)
+    (tmp_path / "near.toml").write_text(example, encoding="utf-8")
+    estimate_tables(settings, load_specifications(tmp_path), ["near"], number)
+    with database.connect(settings) as connection:
+        (found,) = read_latest(connection, "near", number, "CN")
+        queries = re.findall(r"```sql\n(.*?)```", text, re.S)
+        rows = [connection.execute(query).fetchall() for query in queries]
+    assert [len(column.main) for column in found.columns] == [6, 7, 6]
+    assert layout.grids(found)[0].heads[1] == ("All cells", "All cells", "10 firms or more")
+    assert len(rows) == 2
+    assert all(rows)
+    options = set(re.findall(r"^\| `(--[a-z-]+)", text, re.M))
+    known = {f"--{name.replace('_', '-')}" for name in signature(estimate).parameters}
+    assert options == known - {"--tables", "--measurement", "--country", "--specifications"}
