@@ -42,7 +42,9 @@ def find(
     settings: Settings, truth: Path, measurement_id: int, tables: Sequence[StoredTable]
 ) -> Findings:
     """Compare what the data base holds with `truth`, the folder beside the made files."""
-    pairs = pd.read_csv(truth / "pairs.csv", dtype={"fixed_industry": str, "redrawn_industry": str})
+    codes = {"fixed_industry": str, "redrawn_industry": str}
+    # "null" is a kind of relation, not a missing value
+    pairs = pd.read_csv(truth / "pairs.csv", dtype=codes, keep_default_na=False)
     with database.connect(settings) as connection:
         rows = connection.execute(INDEX, (measurement_id,)).fetchall()
         verdict = judge(pairs, pd.DataFrame(rows, columns=list(INDEX_COLUMNS)))

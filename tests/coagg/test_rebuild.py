@@ -88,6 +88,8 @@ def test_rows_add_up_and_planted_things_are_found(world):
     relations = found.relations.set_index("planted")
     share = relations["at 0.95 or more"] / relations["tests"]
     assert share["one-way, as planted"] > 0.2
+    assert relations.loc["null", "tests"] > 100
+    assert share["null"] < 0.08
     assert share["one-way, reverse"] < share["one-way, as planted"] / 3
 
 
