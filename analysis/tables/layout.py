@@ -200,7 +200,7 @@ def _pair(
         for column, one in zip(sheet.columns, found, strict=True):
             tested = column.diagnostics.get(kind, {}).get(one.name) if one else None
             p = tested["p"] if tested else None
-            cells.append("" if p is None else f"{opening}{p:.4f}{closing}")
+            cells.append("" if p is None else f"{opening}{p:.3f}{closing}")
         sheet.add("error", "", cells)
 
 

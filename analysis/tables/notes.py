@@ -106,7 +106,7 @@ def _tests(table: StoredTable) -> list[str]:
         }
         if draws:
             opening, closing = TEST_MARKS[kind]
-            notes.append(f"In {opening}{closing}: {words.format(draws=max(draws))}.")
+            notes.append(f"In {opening} {closing}: {words.format(draws=max(draws))}.")
             without = [c.number for c in table.columns if kind not in c.diagnostics]
             if without:
                 notes.append(

@@ -29,26 +29,32 @@ def write_docx(file: Path, grids: Sequence[Grid]) -> None:
     section.page_width, section.page_height = Cm(21.0), Cm(29.7)
     for side in ("left_margin", "right_margin", "top_margin", "bottom_margin"):
         setattr(section, side, Cm(MARGIN_CM))
+    name = ""
     for number, parts in enumerate(together(grids)):
         title = document.add_paragraph()
-        title.paragraph_format.page_break_before = number > 0
+        # what belongs to the table before (tests, leave-one-out) follows it on its page
+        more = bool(name) and parts[0].name.startswith(f"{name}_")
+        name = name if more else parts[0].name
+        title.paragraph_format.page_break_before = number > 0 and not more
+        title.paragraph_format.space_before = Pt(18 if more else 0)
         title.add_run(parts[0].title).bold = True
         title.paragraph_format.space_after = Pt(6)
         title.paragraph_format.keep_with_next = True
         for grid in parts:
             _panel(document, grid)
-        for note in (note for grid in parts for note in grid.notes):
+        notes = [note for grid in parts for note in grid.notes]
+        if notes:
             paragraph = document.add_paragraph()
             paragraph.paragraph_format.space_before = Pt(3)
-            paragraph.add_run(note).font.size = Pt(8)
+            paragraph.add_run(" ".join(notes)).font.size = Pt(8)
     document.save(str(file))
 
 
 def _panel(document: Document, grid: Grid) -> None:
-    if grid.panel:
+    if grid.panel or not grid.title:  # Word would join two tables with nothing between them
         words = document.add_paragraph()
         words.paragraph_format.keep_with_next = True
-        words.paragraph_format.space_before = Pt(8)
+        words.paragraph_format.line_spacing = Pt(20 if grid.panel else 8)
         run = words.add_run(grid.panel)
         run.italic, run.font.size = True, Pt(9)
     rows = folded(grid.rows)

@@ -24,6 +24,11 @@ DOCUMENT = r"""\documentclass[11pt]{article}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\renewcommand{\topfraction}{.99}
+\renewcommand{\textfraction}{.01}
+\setcounter{topnumber}{9}
+\setcounter{totalnumber}{9}
+\makeatletter\setlength{\@fptop}{0pt}\makeatother
 \begin{document}
 %s
 \end{document}
@@ -66,7 +71,7 @@ def _tables(parts: Sequence[Grid]) -> list[str]:
         pages[-1].append(grid)
     made = []
     for at, page in enumerate(pages):
-        lines = [r"\begin{table}[htbp]", r"\centering\footnotesize"]
+        lines = [r"\begin{table}[tp]", r"\centering\footnotesize"]
         more = ", continued" if at else ""
         lines.append(rf"{{\normalsize\textbf{{{escape(parts[0].title + more)}}}}}\par\medskip")
         for grid in page:

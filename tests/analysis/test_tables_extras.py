@@ -134,7 +134,7 @@ def test_wild_bootstrap_of_the_leading_regressors(made):
     stored = found.columns[0].diagnostics["wild"]
     assert stored == {OUTWARD[0]: {"t": pytest.approx(theirs.t), "p": theirs.p, "draws": 199}}
     (grid,) = layout.grids(found)
-    assert grid.rows[2].cells[0] == f"[{theirs.p:.4f}]"
+    assert grid.rows[2].cells[0] == f"[{theirs.p:.3f}]"
     assert any("wild cluster bootstrap" in note and "199 draws" in note for note in grid.notes)
     assert '"wild, 199 draws"' in table_csv(found)
     pairs = table(made, "table5", wild_bootstrap=199)
