@@ -11,8 +11,8 @@ random draw of the pool, is solved exactly, with squared distances as in the ind
 out, and so are distances inside a park. Within one park, with the metric's own distance d and
 D_p = sum_q pi_q d(p, q), it is |a_j - a_k| D_p against a_j D_p.
 
-phi(j -> k) = 1 where the cost to k is below the cost to a draw by a margin. In one park k may be
-less than half as concentrated as j: then j -> k alone; within a factor of two: both ways.
+phi(j -> k) = 1 where the cost to k is below the cost to a draw by a margin. In one park the
+less concentrated k has j -> k alone, and equally concentrated industries have both ways.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ import shapely
 
 from etl.simulated_places import KM_PER_DEGREE, Prefecture, draw_sites, found_cities, plane_km
 
-LEVELS = np.array([0.0, 0.21, 0.46, 0.96])
-ANYWHERE_SHARE = 0.10
-MARGIN = 0.15
+LEVELS = np.array([0.0, 0.25, 0.5, 0.98])
+ANYWHERE_SHARE = 0.04
+MARGIN = 0.2
 PARK_RADIUS_KM = 2.5
 PARK_CANDIDATES = 80
 PARK_TRIALS = 2000

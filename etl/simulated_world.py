@@ -42,8 +42,8 @@ ELSEWHERE_SHARE = 0.12
 ELSEWHERE_PREFECTURES = 12
 SMALLEST_INDUSTRY = 8
 NULL_SHARE = 0.2  # industries of level 0
-STEP_SHARE = 0.07  # cells (j, c, t) a level up or down
-MOVER_SHARE = 0.2  # cells (j, c) that lie in another group's park
+STEP_SHARE = 0.05  # cells (j, c, t) a level up or down
+MOVER_SHARE = 0.16  # cells (j, c) that lie in another group's park
 ENDOGENEITY = 0.95  # correlation of the urge to move with the lasting shock
 SHOCK_SD = 0.8
 SHOCK_PERSISTENT = 0.5  # share of the shock's variance that stays with (j, c)
@@ -71,8 +71,8 @@ class Size:
 
 _FIVE = ("CY", "GZ", "LZN", "PRD", "SD")
 SIZES = {
-    "tiny": Size(_FIVE, (2010, 2013), 25, (6_000, 6_300), 4, 4_000, 1),
-    "demo": Size(_FIVE, (2004, 2007, 2010, 2013), 50, (12_000, 14_000), 4, 6_000, 1),
+    "tiny": Size(_FIVE, (2010, 2013), 25, (7_500, 7_800), 4, 5_000, 1),
+    "demo": Size(_FIVE, (2004, 2007, 2010, 2013), 50, (14_000, 16_000), 4, 6_000, 1),
     "paper": Size((), tuple(range(1998, 2014)), 163, (160_000, 345_000), 4, 60_000, 3, 12.0),
 }
 
@@ -154,7 +154,7 @@ def found_world(
     for g in range(plan.groups):  # every level in every group, so that relations are of all kinds
         own = rng.permutation(np.flatnonzero(group == g))
         nulls = round(NULL_SHARE * len(own))
-        level[own] = np.concatenate([np.zeros(nulls, int), 1 + np.arange(len(own) - nulls) % 3])
+        level[own] = np.concatenate([np.zeros(nulls, int), 3 - np.arange(len(own) - nulls) % 3])
     group_effect = rng.permutation(np.linspace(-GROUP_EFFECT, GROUP_EFFECT, plan.groups))
     effect = {
         name: group_effect[group]
