@@ -1,8 +1,8 @@
 """The panel as it is estimated from: cells as a frame, pairs as a Parquet file.
 
-Pairs are read once, year by year, from PostGIS through ADBC and written to Parquet batch by batch,
-so memory does not grow with the panel. The file's name holds a hash of the ledger panel.build, so
-a panel that was built again is read again. Cells are few and are read each time.
+Pairs are read once, year by year, from PostGIS through ADBC (`panel_pairs`) and written to Parquet
+in row groups, so memory does not grow with the panel. The file's name holds a hash of the ledger
+panel.build, so a panel that was built again is read again. Cells are few and are read each time.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg import sql
 
-from analysis.tables.variables import CELL_COLUMNS, CELL_KEYS, PAIR_COLUMNS, PAIR_KEYS
+from analysis import panel_pairs
+from analysis.estimation.pair_rows import CHUNK
+from analysis.tables.variables import CELL_COLUMNS, CELL_KEYS
 from coagg import database
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 
 TEXT_KEYS = ("agglomeration_code", "from_industry", "to_industry")
-FORMAT = "2"  # raise when the columns of the file change
+FORMAT = "3"  # raise when the columns of the file change
 
 CELLS = sql.SQL(
     "SELECT {} FROM panel.industry_cell WHERE measurement_id = %s AND country = %s "
@@ -36,11 +38,6 @@ BUILDS = """
 SELECT survey_year, input_sha256, built_at::text FROM panel.build
 WHERE measurement_id = %s AND country = %s ORDER BY survey_year
 """
-PAIRS = (
-    f"SELECT {', '.join((*PAIR_KEYS, *PAIR_COLUMNS))} FROM panel.industry_pair "
-    "WHERE measurement_id = $1 AND country = $2 AND survey_year = $3 "
-    "ORDER BY agglomeration_code, from_industry, to_industry"
-)
 
 
 def cell_frame(connection: psycopg.Connection, measurement_id: int, country: str) -> pd.DataFrame:
@@ -108,20 +105,25 @@ def _builds(
 
 
 def _key(builds: list[tuple[int, str, str]]) -> str:
-    return hashlib.sha256(repr((FORMAT, PAIRS, builds)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((FORMAT, panel_pairs.QUERY, builds)).encode()).hexdigest()[:16]
 
 
 def _write(
     settings: Settings, measurement_id: int, country: str, years: list[int], place: Path
 ) -> None:
+    """Row groups are as long as the pieces of an estimation, so that each is read once."""
+    left: pa.Table | None = None
     writer: pq.ParquetWriter | None = None
     with adbc.connect(database.conninfo(settings)) as connection, connection.cursor() as cursor:
         for year in years:
-            cursor.execute(PAIRS, parameters=(measurement_id, country, year))
-            reader = cursor.fetch_record_batch()
+            table = panel_pairs.year_pairs(cursor, measurement_id, country, year)
+            if left is not None:
+                table = pa.concat_tables([left, table]).unify_dictionaries()
             if writer is None:
-                writer = pq.ParquetWriter(place, reader.schema, compression="zstd")
-            for batch in reader:
-                writer.write_batch(batch)
-    if writer is not None:
+                writer = pq.ParquetWriter(place, table.schema, compression="lz4")
+            whole = len(table) - len(table) % CHUNK
+            writer.write_table(table.slice(0, whole), row_group_size=CHUNK)
+            left = table.slice(whole)
+    if writer is not None and left is not None:
+        writer.write_table(left)
         writer.close()

@@ -58,6 +58,12 @@ def paper_world(
         database.drop(settings)
 
 
+def peak_mb() -> float:
+    """Peak memory of this process; ru_maxrss would begin with that of the process that began it."""
+    text = Path("/proc/self/status").read_text()
+    return int(text.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def _server_processes(cluster: Path) -> Iterator[Path]:
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,6 +1,7 @@
 """The panel as arrays: the same numbers as in SQL, a cache that knows when it is stale."""
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from panel_world import World
@@ -8,6 +9,7 @@ from panel_world import World
 from analysis.panel import PanelSettings, build_panel
 from analysis.panel_data import cell_frame, pair_parquet, pair_table
 from analysis.tables.level import Cells, Pairs
+from analysis.tables.variables import PAIR_COLUMNS, PAIR_KEYS
 from coagg.errors import CoaggError
 
 
@@ -17,6 +19,26 @@ def world(reference_db, db_settings):
     made.settings = db_settings
     made.connection = reference_db
     return made
+
+
+def test_pairs_are_those_of_the_table_in_every_column(world):
+    """Also those that are not read but had from others: ways back, and phi."""
+    build_panel(world.settings, world.measurement_id, 2007)
+    read = pair_table(world.settings, world.measurement_id, "CN").to_pandas()
+    cursor = world.connection.execute(
+        f"SELECT {', '.join((*PAIR_KEYS, *PAIR_COLUMNS))} FROM panel.industry_pair "
+        "ORDER BY survey_year, agglomeration_code, from_industry, to_industry"
+    )
+    written = pd.DataFrame(cursor.fetchall(), columns=[*PAIR_KEYS, *PAIR_COLUMNS])
+    pd.testing.assert_frame_equal(read, written, check_dtype=False, check_categorical=False)
+    assert written["uk_index"].isna().any()
+    world.connection.execute(
+        "DELETE FROM panel.industry_pair WHERE from_industry = '131' AND to_industry = '132'"
+    )
+    world.connection.execute("UPDATE panel.build SET input_sha256 = 'x'")
+    world.connection.commit()
+    with pytest.raises(CoaggError, match=r"one way only; build it again \(coagg panel --force\)"):
+        pair_table(world.settings, world.measurement_id, "CN")
 
 
 def test_cells_and_pairs_and_a_cache_that_is_read_again_when_stale(world):
