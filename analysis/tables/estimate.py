@@ -121,7 +121,8 @@ def latest_measurement(connection: psycopg.Connection, country: str) -> int:
         (country,),
     ).fetchone()
     if row is None:
-        raise CoaggError(f"no panel of {country} is built: coagg panel")
+        more = "" if country == "CN" else f" --country {country}"
+        raise CoaggError(f"no panel of {country} is built: coagg panel{more}")
     return int(row[0])
 
 

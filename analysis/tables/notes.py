@@ -73,12 +73,16 @@ def numbers(columns: Sequence[int]) -> str:
 def _errors(table: StoredTable) -> str:
     cutoff = table.options.get("conley")
     if cutoff is not None:
-        return (
+        said = (
             f"Standard errors in parentheses: Conley (1999), Bartlett weights of the distance "
             f"between the centres of agglomerations up to {cutoff:g} km, rows of one agglomeration "
             "freely correlated; no small-sample factor, t with agglomerations - 1 degrees of "
-            "freedom. First stages and statistics of instruments: clustered by industry."
+            "freedom."
         )
+        columns = [c for c in table.specification["columns"] if c["instruments"]]
+        by = " or ".join(dict.fromkeys(_clusters(c["cluster"]) for c in columns))
+        more = f" First stages and statistics of instruments: clustered by {by}."
+        return said + (more if columns else "")
     conventions = dict.fromkeys(column.convention for column in table.columns)
     factor = (
         f"small-sample factor: {'; '.join(CONVENTION_WORDS.get(c, c) for c in conventions)}; k "
@@ -90,10 +94,13 @@ def _errors(table: StoredTable) -> str:
             f"may be correlated; {factor}"
         )
     clusters = dict.fromkeys(tuple(column.clusters) for column in table.columns)
-    by = " or ".join(
-        " and ".join(EFFECT_LABELS.get(c, c).lower() for c in names) for names in clusters
-    )
+    by = " or ".join(map(_clusters, clusters))
     return f"Standard errors clustered by {by} in parentheses; {factor}"
+
+
+def _clusters(names: Sequence[str]) -> str:
+    words = [EFFECT_LABELS.get(name, name) for name in names]
+    return " and ".join(word[0].lower() + word[1:] for word in words)
 
 
 def _tests(table: StoredTable) -> list[str]:

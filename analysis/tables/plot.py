@@ -14,7 +14,6 @@ from analysis.tables.variables import label
 from coagg.errors import CoaggError
 
 COLOURS = {"ols": "#1f4e79", "2sls": "#b2182b", "ppml": "#4d7c0f"}
-MAX_PANELS = 9
 
 
 def coefficient_plot(file: Path, table: StoredTable, left_out: Sequence[StoredTable] = ()) -> Path:
@@ -72,4 +71,4 @@ def _panels(table: StoredTable) -> dict[str, list[tuple[StoredColumn, Coefficien
         for one in column.main:
             to = late if one.name in specified.get("controls", ()) else found
             to.setdefault(label(one.name, specified["labels"]), []).append((column, one))
-    return dict([*found.items(), *late.items()][:MAX_PANELS])
+    return dict([*found.items(), *late.items()])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from analysis.tables.grid import Grid, together
 
 
+SIGNS = re.compile(r"[\\|*`\[]|(?<!\w)_|_(?!\w)|<(?=[\w/!?])")
+"""What Markdown would not show as it stands: underscores at the edge of a word, < before a tag."""
+
+
 def escape(text: str) -> str:
     """Text that Markdown shows as it is inside a pipe table."""
-    for mark in ("\\", "|", "*", "_", "<", "`", "["):
-        text = text.replace(mark, "\\" + mark)
-    return text
+    return SIGNS.sub(lambda sign: "\\" + sign[0], text)
 
 
 def markdown(grids: Sequence[Grid]) -> str:

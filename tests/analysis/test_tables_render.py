@@ -138,7 +138,7 @@ def test_all_formats_are_written(stored, tmp_path):
     page = (tmp_path / "tables.html").read_text()
     assert page.count("<figure") == page.count("</figure>") == 11
     assert "src=" not in page
-    assert render_markdown.escape("a|b*") == r"a\|b\*"
+    assert render_markdown.escape("a|b* ln_x _y p < 0.1 <b>") == r"a\|b\* ln_x \_y p < 0.1 \<b>"
 
 
 def test_numbers_are_shown_in_three_digits():
