@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from analysis.tables.grid import Grid, together
 
-
 SIGNS = re.compile(r"[\\|*`\[]|(?<!\w)_|_(?!\w)|<(?=[\w/!?])")
 """What Markdown would not show as it stands: underscores at the edge of a word, < before a tag."""
 
