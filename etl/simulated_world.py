@@ -98,7 +98,8 @@ class Planted:
     """A year: (C, J) arrays by agglomeration and industry; `phi` (C, J, J) bool is phi(j -> k).
 
     `rows`: a firm each, with every field of the survey, in agglomeration c (C: outside all).
-    `solved`: scale (granted patents), quality (their value), scale_error, quality_error.
+    `solved`: scale (granted patents), quality (their value), and of both x_effect (fixed effects)
+    and x_error.
     """
 
     year: int
@@ -314,7 +315,7 @@ def _innovation(
     plan: Size,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """scale (counts), quality (value), and the errors of both equations, each (C, J)."""
+    """scale (counts), quality (value), effects and errors of both equations, each (C, J)."""
     luck = rng.normal(0, 1, shock.shape)
     mixed = SHOCK_CORRELATION * shock / SHOCK_SD + np.sqrt(1 - SHOCK_CORRELATION**2) * luck
     errors = {"scale": shock, "quality": QUALITY_SHOCK_SD * mixed}
@@ -322,13 +323,13 @@ def _innovation(
     solved: dict[str, np.ndarray] = {}
     for name, error in errors.items():
         coefficients = COEFFICIENTS[truth][name]
-        rest = given_part(cells, coefficients) + world.effect[name] + YEARLY_GROWTH * elapsed
-        rest += error
+        effect = world.effect[name] + YEARLY_GROWTH * elapsed
+        rest = given_part(cells, coefficients) + effect + error
         slope = coefficients["knowledge_pool"]
         if name not in constants:
             constants[name] = constant_for_median(cells, rest, slope, medians[name])
         solved[name] = solve(cells, rest + constants[name], slope)
-        solved[f"{name}_error"] = error
+        solved[f"{name}_effect"], solved[f"{name}_error"] = effect, error
     solved["scale"] = np.round(solved["scale"])
     solved["quality"] = np.where(solved["scale"] > 0, solved["quality"], 0.0)
     return solved
