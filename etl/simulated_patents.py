@@ -51,8 +51,8 @@ _FULL = {i: i + 0xFEE0 for i in range(0x21, 0x7F)}
 _TAKEN_FOR = {pair[0]: pair[1] for pair in _WRONG.split()}
 _FULL_LETTERS = str.maketrans({chr(k): chr(v) for k, v in _FULL.items()})
 _LAST_WORD = re.compile(rf"(?:{'|'.join(_WORDS)}|[A-Z0-9]+)$")
-_PERSONS = "王伟 李芳 张敏 刘强 陈静 杨洋 赵磊 黄勇 周杰 吴涛".split()
-_SCHOOLS = "大学 理工大学 工业大学 科学研究院 技术研究所 师范学院".split()
+_PERSONS = ["王伟", "李芳", "张敏", "刘强", "陈静", "杨洋", "赵磊", "黄勇", "周杰", "吴涛"]
+_SCHOOLS = ["大学", "理工大学", "工业大学", "科学研究院", "技术研究所", "师范学院"]
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,17 @@ def write_patents(
     rows = pd.DataFrame(
         {
             "申请号": [f"{i[:-1]}.{i[-1]}" for i in ids],
-            "公开号": [f"CN{100_000_000 + n}{'UAS'[k]}" for n, k in zip(_serial(ids), kind, strict=True)],
+            "公开号": [
+                f"CN{100_000_000 + n}{'UAS'[k]}" for n, k in zip(_serial(ids), kind, strict=True)
+            ],
             "名称": [f"一种{trade}装置及方法" for trade in frame.trade],
             "专利类型": _KINDS[kind],
             "申请日": _dates(applied, style),
             "授权日": np.where(granted, _dates(applied + lag, style), ""),
             "是否授权": np.where(granted, "是", "否"),
-            "主分类号": [f"{'ABCFGH'[n % 6]}{n % 60 + 1:02d}B{n % 23 + 1}/00" for n in frame["cell"]],
+            "主分类号": [
+                f"{'ABCFGH'[n % 6]}{n % 60 + 1:02d}B{n % 23 + 1}/00" for n in frame["cell"]
+            ],
             "申请人": applicants,
             "组织机构代码": np.where(stated, frame.firm_id, ""),
             "行政区划代码": np.where(stranger, "", frame.place_code),
