@@ -142,45 +142,57 @@ def _write_years(
     progress: Callable[[str], None],
 ) -> dict[str, object]:
     """Write the files of each year and its truth; memory holds one year at a time."""
-    folder = out / "truth"
     before: Granted | None = None
-    codes, made = [t.code for t in world.territories], world.industries
     counts: dict[str, list[float]] = {"phi_share": [], "both_ways_share": [], "firms": []}
     for now in years:
-        year, phi, first = now.year, now.phi, before is None
-        style = YEAR_FORMATS[year]
-        soiled = soil(now.rows, world.places, style.zero_loss, rng, plan.pile_up_places)
-        write_file(out / f"survey_{year}.csv", soiled, style)
-        granted, patent_truth = _patents_of(out, now, soiled, world, rng)
-        cited = citations(granted, before, phi, world.group, rng)
-        before = granted
-        columns = {
-            **now.solved,
-            "level": LEVELS[now.level],
-            "output_thousand_cny": now.cells.output,
-            "employment": now.cells.employment,
-            "location_quotient": now.cells.location_quotient,
-        }
-        for name, table in (
-            ("firms", true_firms(soiled, year)),
-            ("dirt", true_dirt(soiled, year)),
-            ("patents", patent_truth.assign(survey_year=year)),
-            ("phi", links(phi, codes, made, year)),
-            ("pairs", relations(phi, now.level, codes, made, year)),
-            ("cells", true_cells(columns, codes, made, year)),
-        ):
-            append(folder / f"{name}.csv", table, first)
-        append(out / "citations.csv", cited[list(CITATION_HEADERS)], first)
+        granted, written, cited = _write_year(out, world, plan, now, before, rng)
+        phi, before = now.phi, granted
         share, both = phi.mean() * phi.shape[1] / (phi.shape[1] - 1), phi & phi.transpose(0, 2, 1)
         counts["phi_share"].append(round(float(share), 4))
         counts["both_ways_share"].append(round(float(both.sum() / phi.sum()), 4))
-        counts["firms"].append(len(soiled.rows))
+        counts["firms"].append(written)
         progress(
-            f"{year}: {len(soiled.rows):,} firms, {len(granted.ids):,} granted patents, "
-            f"{len(cited):,} citations, links {share:.1%} of pairs, {both.sum() / phi.sum():.1%} "
+            f"{now.year}: {written:,} firms, {len(granted.ids):,} granted patents, "
+            f"{cited:,} citations, links {share:.1%} of pairs, {both.sum() / phi.sum():.1%} "
             "of them both ways"
         )
+        del now
     return dict(counts)
+
+
+def _write_year(
+    out: Path,
+    world: World,
+    plan: Size,
+    now: Planted,
+    before: Granted | None,
+    rng: np.random.Generator,
+) -> tuple[Granted, int, int]:
+    """The year's granted patents, and how many rows of firms and citations were written."""
+    folder, year, first = out / "truth", now.year, before is None
+    codes, made, style = [t.code for t in world.territories], world.industries, YEAR_FORMATS[year]
+    soiled = soil(now.rows, world.places, style.zero_loss, rng, plan.pile_up_places)
+    write_file(out / f"survey_{year}.csv", soiled, style)
+    granted, patent_truth = _patents_of(out, now, soiled, world, rng)
+    cited = citations(granted, before, now.phi, world.group, rng)
+    columns = {
+        **now.solved,
+        "level": LEVELS[now.level],
+        "output_thousand_cny": now.cells.output,
+        "employment": now.cells.employment,
+        "location_quotient": now.cells.location_quotient,
+    }
+    for name, table in (
+        ("firms", true_firms(soiled, year)),
+        ("dirt", true_dirt(soiled, year)),
+        ("patents", patent_truth.assign(survey_year=year)),
+        ("phi", links(now.phi, codes, made, year)),
+        ("pairs", relations(now.phi, now.level, codes, made, year)),
+        ("cells", true_cells(columns, codes, made, year)),
+    ):
+        append(folder / f"{name}.csv", table, first)
+    append(out / "citations.csv", cited[list(CITATION_HEADERS)], first)
+    return granted, len(soiled.rows), len(cited)
 
 
 def _patents_of(

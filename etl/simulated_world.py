@@ -123,14 +123,30 @@ def planted_years(
     """
     number, years = 1, plan.survey_years
     for year, total in zip(years, np.linspace(*plan.firms, len(years)), strict=True):
-        spread = np.sqrt(1 - SHOCK_PERSISTENT) * SHOCK_SD
-        shock = world.lasting_shock + rng.normal(0, spread, world.park.shape)
-        level = _levels(world.level, world.park.shape, rng)
-        present, phi, number = _live(world, level, float(total), year, number, rng)
-        rows = _survey_rows(present, year, world, YEAR_FORMATS[year], rng)
-        cells = _cell_year(rows, world, phi, truth)
-        solved = _innovation(cells, world, shock, year - years[0], truth, constants, plan, rng)
-        yield Planted(year, level, phi, rows, cells, solved)
+        now, number = _year(world, plan, truth, year, float(total), number, constants, rng)
+        yield now
+        del now  # so that the next year can be made without this one in memory
+
+
+def _year(
+    world: World,
+    plan: Size,
+    truth: str,
+    year: int,
+    total: float,
+    number: int,
+    constants: dict[str, float],
+    rng: np.random.Generator,
+) -> tuple[Planted, int]:
+    """The year and the next free firm number."""
+    spread = np.sqrt(1 - SHOCK_PERSISTENT) * SHOCK_SD
+    shock = world.lasting_shock + rng.normal(0, spread, world.park.shape)
+    level = _levels(world.level, world.park.shape, rng)
+    present, phi, number = _live(world, level, total, year, number, rng)
+    rows = _survey_rows(present, year, world, YEAR_FORMATS[year], rng)
+    cells, elapsed = _cell_year(rows, world, phi, truth), year - plan.survey_years[0]
+    solved = _innovation(cells, world, shock, elapsed, truth, constants, plan, rng)
+    return Planted(year, level, phi, rows, cells, solved), number
 
 
 def found_world(
