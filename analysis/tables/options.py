@@ -124,9 +124,9 @@ def respecified(table: Table, options: Options) -> Table:
                 f"{table.name}: Conley errors are of cells, this table is of pairs; take "
                 "--cluster-two-way or --dyadic"
             )
-        table = dataclasses.replace(table, tests=())
-    if options.dyadic:
-        table = dataclasses.replace(table, tests=())
+    if table.tests and (options.dyadic or options.conley is not None):
+        note = f"{table.note} Equality of columns is tested with clustered errors only.".strip()
+        table = dataclasses.replace(table, tests=(), note=note)
     if options.wild_bootstrap and all(c.estimator != "ols" for c in table.columns):
         raise CoaggError(
             f"{table.name}: the wild cluster bootstrap is of OLS columns and here is none; of 2SLS "
@@ -235,7 +235,10 @@ def _poisson(table: Table) -> Table:
             f"{table.name}: Poisson takes no instrument and all columns are 2SLS; name a table "
             "with OLS columns"
         )
-    said = "Poisson pseudo-maximum likelihood of the amounts themselves, not of ln(1+y)."
+    said = (
+        "By Poisson pseudo-maximum likelihood; the dependent variable is the amount itself, not "
+        "its logarithm."
+    )
     if len(columns) < len(table.columns):
         said += " The 2SLS columns are left out: Poisson takes no instrument."
     if table.tests:

@@ -82,7 +82,7 @@ def test_poisson(made):
     (grid,) = layout.grids(found)
     assert set(grid.heads[-1]) == {"Poisson"}
     assert "Pseudo R²" in [row.label for row in grid.rows]
-    assert any("not of ln(1+y)" in note for note in grid.notes)
+    assert any("not its logarithm" in note for note in grid.notes)
     pairs = table(made, "table5", poisson=True)
     assert [c.dependent for c in pairs.columns] == ["citations", "citations_back"]
     assert "2SLS columns are left out" in pairs.specification["note"]
@@ -124,6 +124,9 @@ def test_conley_over_the_centres_of_agglomerations(made):
     assert found.columns[0].clusters == {"agglomeration_code": 3}
     assert "Conley (1999)" in table_notes(found)[1]
     assert "up to 800 km" in table_notes(found)[1]
+    several = table(made, "heterogeneity", conley=800.0)
+    assert not several.tests
+    assert "tested with clustered errors only" in table_notes(several)[0]
 
 
 def test_wild_bootstrap_of_the_leading_regressors(made):
