@@ -21,7 +21,7 @@ def industries(count: int) -> tuple[Industry, ...]:
 
     An industry is taken when one of its classes bears the same name in both revisions and its
     three-digit group is the other's heaviest link in both directions, so that a harmonised
-    classification finds it again. There are some 133; a larger `count` gives all.
+    classification finds it again. There are 138; a larger `count` gives all.
     """
     path = DATA / "classifications"
     old = pd.read_csv(path / "gbt4754_2002.csv", dtype=str)
