@@ -118,12 +118,11 @@ def respecified(table: Table, options: Options) -> Table:
             f"{table.name}: dyadic errors are of pairs of industries, this table is of cells; take "
             "--cluster-two-way or --conley"
         )
-    if options.conley is not None:
-        if table.level == "pair":
-            raise CoaggError(
-                f"{table.name}: Conley errors are of cells, this table is of pairs; take "
-                "--cluster-two-way or --dyadic"
-            )
+    if options.conley is not None and table.level == "pair":
+        raise CoaggError(
+            f"{table.name}: Conley errors are of cells, this table is of pairs; take "
+            "--cluster-two-way or --dyadic"
+        )
     if table.tests and (options.dyadic or options.conley is not None):
         note = f"{table.note} Equality of columns is tested with clustered errors only.".strip()
         table = dataclasses.replace(table, tests=(), note=note)
