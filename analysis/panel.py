@@ -8,8 +8,8 @@ pairs are in the panel. 0 means nothing there (no patents, no near industry, no 
 means not known (no sector in the input-output table, no revealed advantage to condition on, no UK
 counterpart, shares of a zero total). A patent counts in the year of application, when granted,
 whole in each cell of a matched applicant, once a cell; its industry and place are those of the
-firm row the match names. Citations j -> k are made by patents of the cell (j, c) to patents of industry k
-anywhere (setting `cited`), counted in the citing patent's year.
+firm row the match names. Citations j -> k are made by patents of the cell (j, c) to patents of
+industry k anywhere (setting `cited`), counted in the citing patent's year.
 """
 
 from __future__ import annotations
