@@ -7,6 +7,7 @@ from analysis.coagglomeration.calibration import calibrate, smoothing_weights
 from analysis.coagglomeration.cell import find_sites
 from analysis.coagglomeration.costs import costs_to_draws
 from analysis.coagglomeration.cuts import solve_and_cut
+from analysis.coagglomeration.regression import regress, spread_residuals
 from analysis.coagglomeration.surrogate import find_reference, prepare_surrogate, size_grid
 from tests.analysis.test_index_exact import compute, make_cell, matrix, planted_cell
 
@@ -121,6 +122,51 @@ def test_calibrated_null_follows_the_exact_null():
         np.abs(np.quantile(found.quantiles[g], levels) - np.quantile(exact, levels)).max()
         < 0.15 * exact.std()
     )
+
+
+def test_regression_is_weighted_ridge_towards_the_surrogate():
+    """Against the normal equations in numpy, of rows scaled by the roots of their weights."""
+    rng = np.random.default_rng(6)
+    sizes, draws, ridge = np.array([10, 13, 17]), 40, 0.008
+    features = rng.normal(100, 5, (3, draws, 1)) + rng.normal(0, 1, (3, draws, 3))
+    solved = np.array([rng.choice(draws, 6, replace=False) for _ in sizes])
+    costs = np.take_along_axis(features.mean(axis=2), solved, 1) + rng.normal(0, 0.3, (3, 6))
+    weights = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
+    number, solves = np.full(3, draws), np.full(3, 6)
+    predicted, residual_sd, error, left = regress(
+        features, number, solved, costs, solves, sizes, weights, ridge, 8
+    )
+    spread = features[:, :, 0].std(axis=1)
+    for g in range(3):
+        near = np.flatnonzero(weights[g])
+        centre, unit = features[g, :, 0].mean(), spread[g]
+        rows = np.concatenate([(features[i, solved[i]] - centre) / unit for i in near])
+        apart = np.repeat(np.log(sizes[near] / sizes[g]), 6)
+        x = np.column_stack([np.ones(len(rows)), apart, rows])
+        y = (np.concatenate([costs[i] for i in near]) - centre) / unit
+        root = np.sqrt(np.repeat(weights[g, near] * (unit / spread[near]) ** 2, 6))
+        pull = np.sqrt(ridge) * np.diag([0.0, 1, 1, 1, 1])
+        stacked = np.vstack([x * root[:, None], pull])
+        wanted = np.concatenate([y * root, pull @ [0, 0, 1, 0, 0]])
+        beta = np.linalg.lstsq(stacked, wanted, rcond=None)[0]
+        every = (features[g] - centre) / unit
+        expected = (beta[0] + every @ beta[2:]) * unit + centre
+        assert np.allclose(predicted[g], np.sort(expected), rtol=1e-8)
+        own = (costs[g] - centre) / unit - beta[0] - every[solved[g]] @ beta[2:]
+        assert np.allclose(left[g] * residual_sd[g], own * unit, rtol=1e-6, atol=1e-8)
+    assert (error > 0).all()
+    assert (error < 3 * residual_sd[:, None]).all()
+
+
+def test_spread_residuals_are_quantiles_of_all_sums():
+    rng = np.random.default_rng(2)
+    predicted = np.sort(rng.normal(50, 9, (2, 30)), axis=1)
+    number, sd, shape = np.array([30, 20]), np.array([2.0, 0.5]), np.array([-1.3, -0.3, 0.4, 1.2])
+    found = spread_residuals(predicted, number, sd, shape, 80)
+    for g in range(2):
+        sums = np.sort((predicted[g, : number[g], None] + sd[g] * shape).ravel())
+        levels = (np.arange(80) + 0.5) / 80
+        assert np.array_equal(found[g], sums[(levels * len(sums)).astype(int)])
 
 
 def test_size_grid_covers_the_sizes_and_is_no_longer_than_needed():
