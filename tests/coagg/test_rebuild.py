@@ -81,7 +81,9 @@ def test_rows_add_up_and_planted_things_are_found(world):
     assert read == clean == sum(lines)
     found = find(settings, truth, measured, [])
     dirt = found.dirt.set_index("kind")
-    assert (dirt.found / dirt.planted).min() > 0.99
+    # a code may mean several prefectures: a firm that strayed into another of them is not seen
+    assert (dirt.found / dirt.planted).min() > 0.97
+    assert (dirt.found / dirt.planted).drop("outside_own_prefecture").min() > 0.99
     applicants = found.matching.set_index("stage").loc["all applicants"]
     assert float(applicants.precision) >= 0.99
     assert float(applicants.recall) >= 0.95
