@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 CHUNK_CELLS = 20_000_000  # of one block of the score matrix, a byte each
 SHORTEST = 6  # characters of a whole name that is searched for slips
-PRIOR = 5.0  # weight of single characters where a pair was seldom seen
 _EDGE = "\u0000"
 ONE_FIRM = "not plainly a slip: perhaps another firm"
 SEVERAL = "several firms are as much alike"
@@ -35,7 +34,11 @@ REPEATED = "the name is on too many patents for a slip"
 
 
 class NameModel:
-    """How likely a normalised name is, by pairs of neighbouring characters of known names."""
+    """How likely a normalised name is, by pairs of neighbouring characters of known names.
+
+    What was not seen gets the share of Witten and Bell (1991): as many chances as a character has
+    different followers.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         self.pairs: Counter[tuple[str, str]] = Counter()
@@ -44,9 +47,11 @@ class NameModel:
             self.pairs.update(pairwise(text))
         self.first: Counter[str] = Counter()
         self.second: Counter[str] = Counter()
+        self.followers: Counter[str] = Counter()  # how many characters follow one
         for (one, other), count in self.pairs.items():
             self.first[one] += count
             self.second[other] += count
+            self.followers[one] += 1
         self.total = sum(self.second.values()) + len(self.second) + 1
 
     def log_likelihood(self, name: str) -> float:
@@ -54,7 +59,8 @@ class NameModel:
         text, found = _EDGE + name + _EDGE, 0.0
         for one, other in pairwise(text):
             alone = (self.second[other] + 1) / self.total
-            found += math.log((self.pairs[one, other] + PRIOR * alone) / (self.first[one] + PRIOR))
+            new = self.followers[one] or 1  # a character that many follow may have one more
+            found += math.log((self.pairs[one, other] + new * alone) / (self.first[one] + new))
         return found
 
 
@@ -81,7 +87,10 @@ def likely(
         return pd.DataFrame()
     hits = pd.concat(found, ignore_index=True)
     clash = hits["head"].notna() & hits.head_firm.notna() & (hits["head"] != hits.head_firm)
-    same = [markers(a) == markers(b) for a, b in zip(hits.stem, hits.stem_firm, strict=True)]
+    same = [
+        markers(a) == markers(b) and _letters(a) == _letters(b)
+        for a, b in zip(hits.stem, hits.stem_firm, strict=True)
+    ]
     hits = hits[~clash & np.array(same, dtype=bool)]
     hits = hits.sort_values("score", ascending=False, kind="stable")
     hits = hits.drop_duplicates(["key_id", "panel_id"]).reset_index(drop=True)
@@ -90,6 +99,11 @@ def likely(
         for own, firm in zip(hits.norm, hits.norm_firm, strict=True)
     ]
     return _judged(hits, settings)
+
+
+def _letters(text: str) -> str:
+    """Latin letters and figures in a Chinese name (TCL, 3H): a name of their own, never a slip."""
+    return "" if text.isascii() else "".join(c for c in text if c.isascii() and c.isalnum())
 
 
 def _judged(hits: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:

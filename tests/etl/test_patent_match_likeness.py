@@ -63,3 +63,5 @@ def test_two_firms_as_near_or_another_word_are_for_review():
 def test_numbers_and_branches_are_never_slips():
     firms = ["成都第二机床厂", *(f"成都{word}机床厂" for word in WORDS)]
     assert matched("成都第三机床厂", firms=firms) == []
+    firms = ["成都兴华TCL机床厂", *(f"成都{word}机床厂" for word in WORDS)]
+    assert 0 not in [panel_id for panel_id, *_ in matched("成都兴华TC机床厂", firms=firms)]
