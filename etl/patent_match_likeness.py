@@ -4,12 +4,15 @@ Two names of one place and trade that differ in a character may be one firm, mis
 firms. What tells: a slip makes a run of characters that names do not have (公可 for 公司, 料枓) out
 of one that they often have, while another firm's word is as good a word as the first. So a link
 is taken only where the applicant's spelling is far less likely than the firm's by the bigrams of
-all firms' names (a noisy channel whose slips are all alike); the rest is kept for review.
+all firms' names (a noisy channel whose slips are all alike), and where the slip is in what many
+names share, the trade or the legal form, not in the word that tells firms apart. The rest is kept
+for review.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
 
 CHUNK_CELLS = 20_000_000  # of one block of the score matrix, a byte each
 SHORTEST = 6  # characters of a whole name that is searched for slips
+FEWEST = 3
 _EDGE = "\u0000"
+LAST = "\U0010ffff"  # behind every character
 ONE_FIRM = "not plainly a slip: perhaps another firm"
 SEVERAL = "several firms are as much alike"
 REPEATED = "the name is on too many patents for a slip"
@@ -41,6 +46,8 @@ class NameModel:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
+        names = list(names)
+        self.backward = sorted(name[::-1] for name in names)
         self.pairs: Counter[tuple[str, str]] = Counter()
         for name in names:
             text = _EDGE + name + _EDGE
@@ -62,6 +69,21 @@ class NameModel:
             new = self.followers[one] or 1  # a character that many follow may have one more
             found += math.log((self.pairs[one, other] + new * alone) / (self.first[one] + new))
         return found
+
+    def expected(self, own: str, firm: str) -> float:
+        """Share of `firm`'s character where `own` first differs, in names that go on like `firm`.
+
+        0 where fewer than FEWEST names show it: what few share is what tells firms apart.
+        """
+        at = 0
+        while at < min(len(own), len(firm) - 1) and own[at] == firm[at]:
+            at += 1
+        shown = self._ending(firm[at:])
+        return shown / self._ending(firm[at + 1 :]) if shown >= FEWEST else 0.0
+
+    def _ending(self, text: str) -> int:
+        turned = text[::-1]
+        return bisect_right(self.backward, turned + LAST) - bisect_left(self.backward, turned)
 
 
 def likely(
@@ -98,6 +120,9 @@ def likely(
         model.log_likelihood(firm) - model.log_likelihood(own)
         for own, firm in zip(hits.norm, hits.norm_firm, strict=True)
     ]
+    hits["expected"] = [
+        model.expected(own, firm) for own, firm in zip(hits.norm, hits.norm_firm, strict=True)
+    ]
     return _judged(hits, settings)
 
 
@@ -109,6 +134,7 @@ def _letters(text: str) -> str:
 def _judged(hits: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
     """Taken: the one firm of the key of which its name is a slip. Else the most alike ones."""
     slip = hits.one_slip & (hits.odds >= settings.slip_odds) & (hits.score >= settings.threshold)
+    slip &= hits.expected >= settings.expected
     few = hits.repeats <= settings.most_repeats
     alone = slip.groupby(hits.key_id).transform("sum") == 1
     hits["taken"] = slip & few & alone

@@ -22,7 +22,7 @@ FIRMS = (
     "成都鼎诚高分子材料科技发展有限公司",
     # so that 材料 is a word that names have, and 材枓 is none
     *(
-        f"成都{word}材料科技有限公司"
+        f"成都{word}材料科技发展有限公司"
         for word in ("天元", "瑞丰", "金祥", "安和", "永昌", "宏远", "嘉荣")
     ),
 )
