@@ -154,13 +154,16 @@ def start(settings: Settings) -> Server:
     return server
 
 
-def stop(settings: Settings) -> bool:
-    """Stop the private server; False when it was not running."""
+def stop(settings: Settings, mode: str = "fast") -> bool:
+    """Stop the private server; False when it was not running.
+
+    `mode`: fast writes everything out first; immediate leaves that to the next start.
+    """
     server = private_server(settings)
     if not server.answers():
         return False
     command = [str(binaries() / "pg_ctl"), "-D", str(server.cluster), "-w"]
-    command += ["-t", str(START_SECONDS), "-m", "fast", "stop"]
+    command += ["-t", str(START_SECONDS), "-m", mode, "stop"]
     done = _as_owner(server, command)
     if done.returncode:
         raise CoaggError(f"the server did not stop: {_last_line(done)}")

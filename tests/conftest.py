@@ -70,7 +70,7 @@ def _server(settings: Settings) -> Iterator[Settings]:
         connection.execute("ALTER SYSTEM SET fsync = off")  # tests kill processes, not machines
         connection.execute("SELECT pg_reload_conf()")
     yield settings
-    server.stop(settings)
+    server.stop(settings, mode="immediate")  # the folder goes anyway
 
 
 class Databases:

@@ -70,11 +70,9 @@ def estimate_columns(level: Level, table: Table, options: Options, around: Aroun
             if not isinstance(level, Pairs) or models[0].estimator == "ppml":
                 frame = pd.DataFrame({name: np.asarray(frame[name]) for name in frame})
             estimates = _estimates(level, frame, models, options, around)
-            spread: dict[str, float] = {}
             for at, model, one in zip(members, models, estimates, strict=True):
                 tests = _extras(level, table.columns[at], frame, model, keep, options, around)
-                scaled = _standardised(one, frame, spread)
-                found[at] = Fitted(one, scaled, rows[at].missing, tests)
+                found[at] = Fitted(one, _standardised(one), rows[at].missing, tests)
         except CoaggError as fault:
             raise CoaggError(f"{where}: {fault}") from None
         except np.linalg.LinAlgError:
@@ -159,14 +157,11 @@ def _estimates(
     return [extras.conley(frame, model, positions, options.conley) for model in models]
 
 
-def _standardised(found: Estimate, frame: Mapping, spread: dict[str, float]) -> dict[str, float]:
-    """b sd(x)/sd(y) by regressor; `spread` keeps standard deviations of the same rows."""
-    for name in (found.model.dependent, *found.names):
-        if name not in spread:
-            spread[name] = float(np.std(np.asarray(frame[name]), ddof=1))
-    of_y = spread[found.model.dependent]
+def _standardised(found: Estimate) -> dict[str, float]:
+    """b sd(x)/sd(y) by regressor."""
+    of_y = found.deviations[found.model.dependent]
     return {
-        name: float(value) * spread[name] / of_y if of_y else float("nan")
+        name: float(value) * found.deviations[name] / of_y if of_y else float("nan")
         for name, value in zip(found.names, found.coefficients, strict=True)
     }
 
