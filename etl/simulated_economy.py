@@ -95,10 +95,11 @@ def write_economy(
 ) -> Path:
     """Write everything under `out`; returns the path of inputs.toml. Same seed, same bytes.
 
-    `prefectures`, `members` as in `simulated_survey.write_demo_survey`; `regions`: the UK's ITL3
-    polygons under the same columns. `truth`: outward (tables 1, 3) or inward (tables 2, 4).
-    `endogeneity` in [0, 1]: 0 moves cells by luck alone. Raises CoaggError for a size, a truth or
-    an agglomeration it does not know.
+    `prefectures`: prefecture_code, name, geometry (WGS-84). `members`: agglomeration_code,
+    prefecture_code, core (true for leading cities), a row a prefecture. `regions`: the UK's ITL3
+    polygons under the columns of `prefectures`. `truth`: outward (tables 1, 3) or inward (tables
+    2, 4). `endogeneity` in [0, 1]: 0 moves cells by luck alone. Raises CoaggError for a size, a
+    truth or an agglomeration it does not know.
     """
     if truth not in COEFFICIENTS:
         raise CoaggError(f"no truth {truth}: known are {', '.join(COEFFICIENTS)}")

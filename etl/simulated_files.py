@@ -1,4 +1,4 @@
-"""Raw files of the made survey, each year in another form, as in reality."""
+"""Survey files of the made economy, each year in another form, as in reality."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class YearFormat:
 
 
 # Headers that the layout `survey` knows for the year; output in thousand yuan.
-FORMATS = {
+_SURVEYED = {
     2010: YearFormat(
         encoding="gbk",
         line_end="\r\n",
@@ -123,7 +123,7 @@ _ENCODINGS = ("gb18030", "utf-8-sig", "gbk")
 # All years from 1998, for the made economy. It speaks the revision of 2002 from its first year,
 # since the revision of 1994 is the user's to supply.
 YEAR_FORMATS = {
-    year: FORMATS.get(year)
+    year: _SURVEYED.get(year)
     or YearFormat(
         encoding=_ENCODINGS[year % 3],
         line_end="\r\n",

@@ -1,4 +1,4 @@
-"""What was found of what was planted in a made survey or economy: relations and dirt."""
+"""What was found of what was planted in a made economy: relations and dirt."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SIGNIFICANT = 0.95  # METHOD: phi = 1 from here on
 def judge(pairs: pd.DataFrame, index_table: pd.DataFrame) -> pd.DataFrame:
     """What was found of each planted pair.
 
-    `pairs` as in Truth. `index_table`: survey_year, agglomeration_code, fixed_industry,
-    redrawn_industry, index, one row a pair. Returns `pairs` with forward (index with
-    fixed_industry fixed), backward (with redrawn_industry fixed), found (one_way, reverse,
+    `pairs` as in `simulated_truth.relations`. `index_table`: survey_year, agglomeration_code,
+    fixed_industry, redrawn_industry, index, one row a pair. Returns `pairs` with forward (index
+    with fixed_industry fixed), backward (with redrawn_industry fixed), found (one_way, reverse,
     two_way, null, or not measured) and as_planted (bool), by an index of at least 0.95.
     """
     key = ["survey_year", "agglomeration_code", "fixed_industry", "redrawn_industry"]
@@ -35,10 +35,10 @@ def judge(pairs: pd.DataFrame, index_table: pd.DataFrame) -> pd.DataFrame:
 def judge_dirt(dirt: pd.DataFrame, refused: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
     """How much of the planted dirt was found, one row a kind.
 
-    `dirt` as in Truth. `refused`: survey_year, row_number, reason. `flags`: survey_year,
-    row_number, flag, one row a flag. Returns kind, outcome, planted, found, beyond (rows reported
-    under the kind's name without it being planted). A row that must be read is found when it is
-    neither refused nor flagged.
+    `dirt` as in `simulated_truth.true_dirt`. `refused`: survey_year, row_number, reason. `flags`:
+    survey_year, row_number, flag, one row a flag. Returns kind, outcome, planted, found, beyond
+    (rows reported under the kind's name without it being planted). A row that must be read is found
+    when it is neither refused nor flagged.
     """
     rows = ["survey_year", "row_number"]
     reported = pd.concat(

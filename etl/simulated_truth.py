@@ -30,7 +30,12 @@ def append(path: Path, table: pd.DataFrame, first: bool) -> None:
 
 
 def true_firms(soiled: SoiledYear, year: int) -> pd.DataFrame:
-    """survey_year, row_number, firm_number, cell and place as in `simulated_survey.Truth`."""
+    """One row a firm of the file: which it is, its cell, its place.
+
+    survey_year, row_number, firm_number (the same in all years), agglomeration_code,
+    prefecture_code, industry (of the year's own classification), lon, lat (true) and recorded_lon,
+    recorded_lat (as a faultless loader reads them, missing where the row must be refused), WGS-84.
+    """
     rows = soiled.rows
     return pd.DataFrame(
         {
@@ -49,7 +54,7 @@ def true_firms(soiled: SoiledYear, year: int) -> pd.DataFrame:
 
 
 def true_dirt(soiled: SoiledYear, year: int) -> pd.DataFrame:
-    """survey_year, row_number, kind, outcome, field."""
+    """survey_year, row_number, kind, outcome (refused, flagged, read), field."""
     dirt = soiled.dirt.assign(survey_year=year)
     return dirt[["survey_year", "row_number", "kind", "outcome", "field"]]
 
@@ -77,7 +82,10 @@ def relations(
     industries: tuple[Industry, ...],
     year: int,
 ) -> pd.DataFrame:
-    """Planted pairs as in `simulated_survey.Truth`, in groups of 2002 as in inputs.toml.
+    """Planted pairs, in groups of 2002 as in inputs.toml.
+
+    survey_year, agglomeration_code, relation (one_way, two_way, null), fixed_industry,
+    redrawn_industry; a one-way pair holds with `fixed_industry` fixed.
 
     null: both industries are random subsets of the pool.
     """

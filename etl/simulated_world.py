@@ -160,7 +160,7 @@ def found_world(
     """Found agglomerations, industries and what ties them.
 
     `codes` of the agglomerations; `prefectures`, `members` as in
-    `simulated_survey.write_demo_survey`; `endogeneity` in [0, 1], see `_move`.
+    `simulated_economy.write_economy`; `endogeneity` in [0, 1], see `_move`.
     """
     industries = choose_industries(plan.industries)
     count, order = len(industries), ["core", "prefecture_code"]

@@ -32,7 +32,7 @@ app = typer.Typer(
     "A first session: [bold]coagg db upgrade[/], "
     "[bold]coagg load firms FILE --survey-year 2013[/], "
     "[bold]coagg index --survey-year 2013[/], [bold]coagg show pairs --agglomeration CY[/]. "
-    "[bold]coagg demo[/] does all of it on a made survey.",
+    "[bold]coagg demo[/] does all of it on a made economy.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

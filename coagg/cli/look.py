@@ -87,10 +87,10 @@ def check() -> None:
 
 
 def demo(
-    out: Annotated[Path | None, typer.Option(help="Folder for the survey and the report.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the economy and the report.")] = None,
     draws: Annotated[int, typer.Option(help="Counterfactual draws.")] = 1000,
 ) -> None:
-    """Do the main job on a made survey: load, clean, measure, and say whether it found the truth.
+    """Do the main job on a made economy: from raw files to tables, and what of the truth is found.
 
     Works in a data base of its own, beside the real one; look into it with coagg --demo ...
     """

@@ -55,7 +55,7 @@ CREATE TABLE panel.industry_cell (
     employment_inward_uk double precision,
     PRIMARY KEY (measurement_id, country, survey_year, agglomeration_code, industry)
 );
-COMMENT ON TABLE panel.industry_cell IS 'Cells (j, c, t): every industry of the index in its agglomeration and year, with innovation, own size and pools; levels, not logarithms. 0: nothing there. Null: not known.';
+COMMENT ON TABLE panel.industry_cell IS 'Cells (j, c, t): every industry of the index in its agglomeration and year, with innovation, size and pools in levels. 0: nothing there. Null: not known.';
 COMMENT ON COLUMN panel.industry_cell.measurement_id IS 'The measurement of the index the pools rest on.';
 COMMENT ON COLUMN panel.industry_cell.country IS 'Country code.';
 COMMENT ON COLUMN panel.industry_cell.survey_year IS 'Survey year t.';
@@ -92,10 +92,10 @@ COMMENT ON COLUMN panel.industry_cell.kp_inward_scale_99 IS 'Sum of granted pate
 COMMENT ON COLUMN panel.industry_cell.kp_inward_quality_99 IS 'Sum of patent value over industries k that coagglomerate toward this one (k -> j); phi at 0.99.';
 COMMENT ON COLUMN panel.industry_cell.output_inward_99 IS 'Sum of output (thousand yuan) over industries k that coagglomerate toward this one (k -> j); phi at 0.99.';
 COMMENT ON COLUMN panel.industry_cell.employment_inward_99 IS 'Sum of employment over industries k that coagglomerate toward this one (k -> j); phi at 0.99.';
-COMMENT ON COLUMN panel.industry_cell.kp_outward_scale_oneway IS 'Sum of granted patents over industries k that this one coagglomerates toward (j -> k); phi at 0.95, without bidirectional pairs.';
-COMMENT ON COLUMN panel.industry_cell.kp_outward_quality_oneway IS 'Sum of patent value over industries k that this one coagglomerates toward (j -> k); phi at 0.95, without bidirectional pairs.';
-COMMENT ON COLUMN panel.industry_cell.output_outward_oneway IS 'Sum of output (thousand yuan) over industries k that this one coagglomerates toward (j -> k); phi at 0.95, without bidirectional pairs.';
-COMMENT ON COLUMN panel.industry_cell.employment_outward_oneway IS 'Sum of employment over industries k that this one coagglomerates toward (j -> k); phi at 0.95, without bidirectional pairs.';
+COMMENT ON COLUMN panel.industry_cell.kp_outward_scale_oneway IS 'Sum of granted patents over industries k that this one coagglomerates toward (j -> k); phi at 0.95, one-way pairs only.';
+COMMENT ON COLUMN panel.industry_cell.kp_outward_quality_oneway IS 'Sum of patent value over industries k that this one coagglomerates toward (j -> k); phi at 0.95, one-way pairs only.';
+COMMENT ON COLUMN panel.industry_cell.output_outward_oneway IS 'Sum of output (thousand yuan) over industries k that this one coagglomerates toward (j -> k); phi at 0.95, one-way pairs only.';
+COMMENT ON COLUMN panel.industry_cell.employment_outward_oneway IS 'Sum of employment over industries k that this one coagglomerates toward (j -> k); phi at 0.95, one-way pairs only.';
 COMMENT ON COLUMN panel.industry_cell.kp_inward_scale_oneway IS 'Sum of granted patents over industries k that coagglomerate toward this one (k -> j); phi at 0.95, without bidirectional pairs.';
 COMMENT ON COLUMN panel.industry_cell.kp_inward_quality_oneway IS 'Sum of patent value over industries k that coagglomerate toward this one (k -> j); phi at 0.95, without bidirectional pairs.';
 COMMENT ON COLUMN panel.industry_cell.output_inward_oneway IS 'Sum of output (thousand yuan) over industries k that coagglomerate toward this one (k -> j); phi at 0.95, without bidirectional pairs.';

@@ -6,22 +6,9 @@ import pytest
 
 from coagg import database
 from coagg.errors import CoaggError
-from etl.agglomerations import SHIPPED, read_agglomerations
-from etl.boundaries import read_prefectures
 from etl.firm_panel import match_firms
 from etl.firm_panel_link import Key, link_rows
 from etl.firms import load_firms
-from etl.simulated_survey import write_demo_survey
-
-
-def areas():
-    prefectures, _ = read_prefectures()
-    known = {("CN", code) for code in prefectures.prefecture_code}
-    members = pd.read_csv(SHIPPED, dtype=str, keep_default_na=False)
-    members = read_agglomerations(
-        SHIPPED, known | set(zip(members.country, members.prefecture_code, strict=True))
-    )
-    return prefectures, members[members.assigned & (members.country == "CN")]
 
 
 def codes(*values):
@@ -89,12 +76,10 @@ def test_without_firms_it_says_what_to_do(db_settings):
         match_firms(db_settings)
 
 
-def test_made_firms_are_found_again_over_the_years(db_settings, tmp_path):
-    truth = write_demo_survey(
-        tmp_path, *areas(), seed=5, agglomerations=("CY",), firms_per_year=1500
-    )
-    for year, file in truth.files.items():
-        load_firms(db_settings, file, year)
+def test_made_firms_are_found_again_over_the_years(db_settings, economy):
+    truth = pd.read_csv(economy / "truth" / "firms.csv")
+    for year in (2010, 2013):
+        load_firms(db_settings, economy / f"survey_{year}.csv", year)
     report = match_firms(db_settings)
     assert report.links["id_name"] > 500
     assert "two rows of a year" in report.line()
@@ -113,9 +98,7 @@ def test_made_firms_are_found_again_over_the_years(db_settings, tmp_path):
     assert len(rows) == firms == report.rows
     number = {
         (y, r): n
-        for y, r, n in truth.firms[["survey_year", "row_number", "firm_number"]].itertuples(
-            index=False
-        )
+        for y, r, n in truth[["survey_year", "row_number", "firm_number"]].itertuples(index=False)
     }
     members: dict = {}
     for year, row, panel in rows:

@@ -22,8 +22,6 @@ from analysis.tables.specification import load_specifications
 from analysis.tables.truth import read_truth
 from coagg.errors import CoaggError
 from coagg.manifest import read_manifest
-from etl.agglomerations import SHIPPED, read_agglomerations
-from etl.boundaries import read_prefectures, read_regions
 from etl.simulated_classes import industries, kinship
 from etl.simulated_economy import found_economy, write_economy
 from etl.simulated_files import YEAR_FORMATS
@@ -37,23 +35,6 @@ from etl.simulated_world import SIZES, affinity_groups, planted_years
 YEARS = (2010, 2013)
 CELL = ["survey_year", "agglomeration_code", "industry"]
 Areas = tuple[gpd.GeoDataFrame, pd.DataFrame, gpd.GeoDataFrame]
-
-
-@pytest.fixture(scope="module")
-def areas() -> Areas:
-    prefectures, _ = read_prefectures()
-    regions, _ = read_regions()
-    members = pd.read_csv(SHIPPED, dtype=str, keep_default_na=False)
-    known = set(zip(members.country, members.prefecture_code, strict=True))
-    members = read_agglomerations(SHIPPED, known)
-    return prefectures, members[members.assigned & (members.country == "CN")], regions
-
-
-@pytest.fixture(scope="module")
-def economy(areas: Areas, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("economy")
-    write_economy(out, *areas, seed=1)
-    return out
 
 
 def truth_of(economy: Path, name: str) -> pd.DataFrame:

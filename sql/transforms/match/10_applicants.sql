@@ -13,7 +13,7 @@ SELECT
         ), 0
     ) AS key_id
 FROM clean.patent_applicant AS applicant
-INNER JOIN clean.patent AS patent USING (patent_id);
+INNER JOIN clean.patent AS patent ON applicant.patent_id = patent.patent_id;
 
 CREATE TEMPORARY TABLE applicant_key ON COMMIT DROP AS
 SELECT

@@ -13,7 +13,7 @@ FROM (
         pick.panel_id,
         applicant_year.application_year
     FROM pick
-    INNER JOIN applicant_year USING (key_id)
+    INNER JOIN applicant_year ON pick.key_id = applicant_year.key_id
     WHERE pick.taken
 ) AS wanted
 INNER JOIN clean.firm_panel AS firm
@@ -43,8 +43,11 @@ SELECT
     nearest.row_number,
     count(*) OVER (PARTITION BY applicant_year.key_id, applicant_year.application_year) AS fits
 FROM applicant_year
-INNER JOIN pick USING (key_id)
-INNER JOIN nearest USING (panel_id, application_year)
+INNER JOIN pick ON applicant_year.key_id = pick.key_id
+INNER JOIN nearest
+    ON
+        pick.panel_id = nearest.panel_id
+        AND applicant_year.application_year = nearest.application_year
 WHERE pick.taken;
 CREATE INDEX ON choice (key_id, application_year);
 ANALYZE choice;

@@ -15,7 +15,10 @@ SELECT
     choice.score,
     choice.evidence
 FROM applicant_row
-INNER JOIN choice USING (key_id, application_year)
+INNER JOIN choice
+    ON
+        applicant_row.key_id = choice.key_id
+        AND applicant_row.application_year = choice.application_year
 WHERE choice.fits = 1;
 
 DELETE FROM clean.match_candidate;
@@ -32,18 +35,29 @@ SELECT
     sum(open.patents)::integer
 FROM (
     SELECT
-        key_id, panel_id, firm_name, stage, score, reason, patents
+        key_id,
+        panel_id,
+        firm_name,
+        stage,
+        score,
+        reason,
+        patents
     FROM choice
     WHERE fits > 1
     UNION ALL
     SELECT
-        pick.key_id, pick.panel_id, pick.firm_name, pick.stage, pick.score, pick.reason,
+        pick.key_id,
+        pick.panel_id,
+        pick.firm_name,
+        pick.stage,
+        pick.score,
+        pick.reason,
         applicant_year.patents
     FROM pick
-    INNER JOIN applicant_year USING (key_id)
+    INNER JOIN applicant_year ON pick.key_id = applicant_year.key_id
     WHERE NOT pick.taken
 ) AS open
-INNER JOIN applicant_key USING (key_id)
+INNER JOIN applicant_key ON open.key_id = applicant_key.key_id
 GROUP BY applicant_key.name, open.panel_id;
 
 CREATE TEMPORARY TABLE match_count ON COMMIT DROP AS
@@ -67,7 +81,7 @@ WITH state AS (
             bool_or(taken) AS taken
         FROM pick
         GROUP BY key_id
-    ) AS picked USING (key_id)
+    ) AS picked ON applicant_year.key_id = picked.key_id
 )
 
 SELECT

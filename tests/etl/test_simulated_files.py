@@ -1,50 +1,46 @@
-"""The made survey: same seed, same bytes; labels fit the rows; planted relations are found."""
+"""Survey files of the made economy: written as each year is; labels fit the rows."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
-import ot
 import pandas as pd
 import pytest
 import shapely
 
-from coagg.errors import CoaggError
 from etl import coordinates
-from etl.agglomerations import SHIPPED, read_agglomerations, read_place_codes
-from etl.boundaries import read_prefectures
+from etl.agglomerations import SHIPPED, read_place_codes
 from etl.classifications import read_classification
 from etl.layouts import detect_layout
 from etl.simulated_dirt import ABROAD, FAULTS
-from etl.simulated_files import FORMATS
-from etl.simulated_industries import INDUSTRIES
-from etl.simulated_judge import judge, judge_dirt
-from etl.simulated_survey import Truth, read_truth, write_demo_survey
+from etl.simulated_files import YEAR_FORMATS as FORMATS
+from etl.simulated_world import SIZES
 
 YEARS = (2010, 2013)
 
 
-@pytest.fixture(scope="module")
-def areas() -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
-    prefectures, _ = read_prefectures()
-    known = {("CN", code) for code in prefectures.prefecture_code}
-    members = pd.read_csv(SHIPPED, dtype=str, keep_default_na=False)
-    members = read_agglomerations(
-        SHIPPED, known | set(zip(members.country, members.prefecture_code, strict=True))
-    )
-    return prefectures, members[members.assigned & (members.country == "CN")]
+class Truth(NamedTuple):
+    """The files of the economy and what it says of them."""
+
+    files: dict[int, Path]
+    firms: pd.DataFrame
+    dirt: pd.DataFrame
 
 
 @pytest.fixture(scope="module")
-def survey(
-    areas: tuple[gpd.GeoDataFrame, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
-) -> Truth:
-    return write_demo_survey(tmp_path_factory.mktemp("survey"), *areas)
+def survey(economy: Path) -> Truth:
+    text = {"firm_number": str, "prefecture_code": str, "industry": str}
+    firms = pd.read_csv(
+        economy / "truth" / "firms.csv", dtype=text, na_filter=True, keep_default_na=False,
+        na_values={"recorded_lon": [""], "recorded_lat": [""]},
+    )  # fmt: skip
+    dirt = pd.read_csv(economy / "truth" / "dirt.csv", keep_default_na=False)
+    return Truth({year: economy / f"survey_{year}.csv" for year in YEARS}, firms, dirt)
 
 
 @pytest.fixture(scope="module")
@@ -60,35 +56,6 @@ def raw(survey: Truth) -> dict[int, list[list[str]]]:
 def column(raw: dict[int, list[list[str]]], year: int, field: str) -> list[str]:
     place = raw[year][0].index(FORMATS[year].headers[field])
     return [row[place] if place < len(row) else "" for row in raw[year][1:]]
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def test_same_seed_same_bytes(
-    areas: tuple[gpd.GeoDataFrame, pd.DataFrame], survey: Truth, tmp_path: Path
-) -> None:
-    write_demo_survey(tmp_path / "again", *areas)
-    write_demo_survey(tmp_path / "other", *areas, seed=1999)
-    first, again = digests(survey.files[2010].parent), digests(tmp_path / "again")
-    assert len(first) == 6
-    assert first == again
-    other = digests(tmp_path / "other")
-    assert all(other[name] != digest for name, digest in first.items())
-
-
-def test_truth_is_read_as_written(survey: Truth) -> None:
-    again = read_truth(survey.files[2010].parent)
-    assert again.seed == survey.seed
-    assert again.files == survey.files
-    pd.testing.assert_frame_equal(again.pairs, survey.pairs)
-    pd.testing.assert_frame_equal(again.dirt, survey.dirt, check_dtype=False)
-    pd.testing.assert_frame_equal(again.firms, survey.firms, check_dtype=False)
 
 
 def test_encodings_and_line_ends(survey: Truth) -> None:
@@ -111,23 +78,22 @@ def test_headers_are_those_of_the_survey_layout(raw: dict[int, list[list[str]]])
         assert (mapping.datum, mapping.output_unit) == ("bd09", "thousand_cny")
 
 
-def test_size_and_codes(survey: Truth, raw: dict[int, list[list[str]]]) -> None:
+def test_codes_are_those_of_the_years_classification(
+    survey: Truth, raw: dict[int, list[list[str]]]
+) -> None:
     for year in YEARS:
         classification = FORMATS[year].classification
-        codes = {getattr(industry, classification) for industry in INDUSTRIES}
-        groups = {code[:3] for code in codes}
-        assert len(groups) == len(INDUSTRIES) == 28
         folder = SHIPPED.parents[1] / "classifications"
         known = read_classification(folder / f"{classification}.csv", classification)
-        assert codes <= set(known.industry_code)
-        cells = survey.firms[survey.firms.survey_year == year].groupby("agglomeration_code")
-        assert 5800 <= len(raw[year]) - 1 <= 6600
-        for code in ("CY", "GZ", "LZN"):
-            assert 1650 <= len(cells.get_group(code)) <= 1950
-            sizes = cells.get_group(code).industry.value_counts()
-            assert sizes.min() >= 8
-            assert sizes.max() <= 170
-            assert sizes.max() > 2 * sizes.median()
+        groups = set(known.industry_code.str[:3])
+        firms = survey.firms[survey.firms.survey_year == year]
+        assert len(raw[year]) - 1 == len(firms)
+        assert firms.industry.nunique() == SIZES["tiny"].industries
+        assert set(firms.industry) <= groups
+        inside = firms[firms.agglomeration_code != ""]
+        sizes = inside.groupby(["agglomeration_code", "industry"]).size()
+        assert sizes.min() >= 8
+        assert sizes.max() > 2 * sizes.median()
 
 
 def test_firm_ids_have_their_check_digit(survey: Truth, raw: dict[int, list[list[str]]]) -> None:
@@ -147,15 +113,15 @@ def test_firms_stay_enter_leave_and_move(survey: Truth) -> None:
         for year in YEARS
     )
     both = first.merge(second, on="firm_number")
-    assert 0.74 < len(both) / len(first) < 0.82
-    assert (both.industry_x.nunique(), both.industry_y.nunique()) == (28, 28)
+    assert 0.8 < len(both) / len(first) < 0.9
+    assert both.industry_x.nunique() == both.industry_y.nunique() == SIZES["tiny"].industries
     assert both.groupby("industry_x").industry_y.nunique().max() == 1
     moved = (both.lon_x != both.lon_y).mean()
     assert 0.02 < moved < 0.08
 
 
 def test_true_places_lie_in_their_prefecture(
-    areas: tuple[gpd.GeoDataFrame, pd.DataFrame], survey: Truth
+    areas: tuple[gpd.GeoDataFrame, ...], survey: Truth
 ) -> None:
     polygons = areas[0].set_index("prefecture_code").geometry
     for code, firms in survey.firms.groupby("prefecture_code"):
@@ -261,12 +227,14 @@ def test_repeated_ids_and_pile_ups(survey: Truth, raw: dict[int, list[list[str]]
         assert repeats == list(dirt.row_number[dirt.kind == "duplicate_id"])
         names_of_id = Counter(code for code, _ in seen)
         shared = [i for i, code in enumerate(ids, start=1) if names_of_id[code] > 1]
-        assert shared == list(dirt.row_number[dirt.kind == "shared_id"])
+        planted = set(dirt.row_number[dirt.kind == "shared_id"])
+        assert planted <= set(shared)
+        assert len(shared) <= len(planted) + 6  # a few numbers of eight digits meet by chance
 
         points = list(zip(column(raw, year, "lon"), column(raw, year, "lat"), strict=True))
         held = Counter(points)
         piled = [points[i - 1] for i in dirt.row_number[dirt.kind == "pile_up"]]
-        assert 6 <= len(set(piled)) <= 9
+        assert len(set(piled)) >= 5  # a place in each agglomeration
         assert all(50 <= held[point] <= 80 for point in piled)
         others = Counter({point: n for point, n in held.items() if point not in set(piled)})
         located = [n for point, n in others.items() if "." in point[0]]
@@ -274,7 +242,7 @@ def test_repeated_ids_and_pile_ups(survey: Truth, raw: dict[int, list[list[str]]
 
 
 def test_strayed_rows_lie_in_another_prefecture(
-    areas: tuple[gpd.GeoDataFrame, pd.DataFrame], survey: Truth
+    areas: tuple[gpd.GeoDataFrame, ...], survey: Truth
 ) -> None:
     polygons = areas[0].set_index("prefecture_code").geometry
     rows = survey.dirt.merge(survey.firms, on=["survey_year", "row_number"])
@@ -289,123 +257,3 @@ def test_strayed_rows_lie_in_another_prefecture(
     refused = rows[rows.outcome == "refused"]
     assert refused.recorded_lon.isna().all()
     assert survey.firms.recorded_lon.isna().sum() == len(refused)
-
-
-def exact_index(survey: Truth, year: int, code: str, draws: int) -> pd.DataFrame:
-    """Index of the planted pairs of one agglomeration, both ways, from the recorded points."""
-    unlabelled = survey.dirt[survey.dirt.kind.isin(["industry_missing", "industry_unknown"])]
-    firms = survey.firms.merge(unlabelled, on=["survey_year", "row_number"], how="left")
-    firms = firms[
-        (firms.survey_year == year)
-        & (firms.agglomeration_code == code)
-        & firms.recorded_lon.notna()
-    ]
-    industry = firms.industry.where(firms.kind.isna(), "").to_numpy()
-    lon, lat = firms.recorded_lon.to_numpy(), firms.recorded_lat.to_numpy()
-    pool = 111.2 * np.column_stack([lon * np.cos(np.radians(lat.mean())), lat])
-    rng = np.random.default_rng(7)
-    pairs = survey.pairs[
-        (survey.pairs.survey_year == year) & (survey.pairs.agglomeration_code == code)
-    ]
-    measured = []
-    for j, k in [
-        pair
-        for row in pairs.itertuples()
-        for pair in (
-            (row.fixed_industry, row.redrawn_industry),
-            (row.redrawn_industry, row.fixed_industry),
-        )
-    ]:
-        fixed, redrawn = pool[industry == j], pool[industry == k]
-        observed = ot.emd2([], [], ot.dist(fixed, redrawn))
-        costs = [
-            ot.emd2([], [], ot.dist(fixed, rng.choice(pool, len(redrawn), replace=False)))
-            for _ in range(draws)
-        ]
-        measured.append((year, code, j, k, np.mean(np.array(costs) >= observed)))
-    columns = ["survey_year", "agglomeration_code", "fixed_industry", "redrawn_industry", "index"]
-    return pd.DataFrame(measured, columns=columns)
-
-
-def test_planted_relations_are_found_in_their_direction(survey: Truth) -> None:
-    index = pd.concat([exact_index(survey, 2013, code, 200) for code in ("CY", "LZN")])
-    measured = survey.pairs[
-        (survey.pairs.survey_year == 2013) & survey.pairs.agglomeration_code.isin(["CY", "LZN"])
-    ]
-    verdict = judge(measured, index)
-    assert Counter(verdict.relation) == {"one_way": 6, "two_way": 6, "null": 8}
-    planted = verdict[verdict.relation != "null"]
-    assert planted.as_planted.sum() >= 11
-    assert not (planted.found == "reverse").any()
-    null = verdict[verdict.relation == "null"]
-    beyond_chance = (null[["forward", "backward"]] >= 0.95).to_numpy().sum()
-    assert beyond_chance <= 3
-
-
-def test_verdict_names_what_was_found() -> None:
-    pairs = pd.DataFrame(
-        {
-            "survey_year": 2013,
-            "agglomeration_code": "CY",
-            "relation": ["one_way", "one_way", "two_way", "null", "null"],
-            "fixed_industry": ["061", "081", "131", "141", "171"],
-            "redrawn_industry": ["191", "201", "211", "231", "251"],
-        }
-    )
-    found = {
-        ("061", "191"): 1.0,
-        ("191", "061"): 0.2,
-        ("081", "201"): 0.3,
-        ("201", "081"): 0.97,
-        ("131", "211"): 0.95,
-        ("211", "131"): 0.99,
-        ("141", "231"): 0.4,
-        ("231", "141"): 0.949,
-        ("171", "251"): 0.5,
-    }
-    index = pd.DataFrame([(2013, "CY", *pair, value) for pair, value in found.items()])
-    index.columns = [
-        "survey_year",
-        "agglomeration_code",
-        "fixed_industry",
-        "redrawn_industry",
-        "index",
-    ]
-    verdict = judge(pairs, index)
-    assert list(verdict.found) == ["one_way", "reverse", "two_way", "null", "not measured"]
-    assert list(verdict.as_planted) == [True, False, True, True, False]
-
-
-def test_dirt_is_counted_by_kind() -> None:
-    dirt = pd.DataFrame(
-        [
-            (2010, 1, "coordinates_zero", "refused"),
-            (2010, 2, "coordinates_zero", "refused"),
-            (2010, 3, "pile_up", "flagged"),
-            (2010, 4, "full_width_digits", "read"),
-            (2010, 5, "full_width_digits", "read"),
-        ],
-        columns=["survey_year", "row_number", "kind", "outcome"],
-    )
-    refused = pd.DataFrame(
-        [(2010, 1, "coordinates_zero"), (2010, 5, "row_malformed")],
-        columns=["survey_year", "row_number", "reason"],
-    )
-    flags = pd.DataFrame(
-        [(2010, 3, "pile_up"), (2010, 9, "pile_up"), (2013, 3, "pile_up")],
-        columns=["survey_year", "row_number", "flag"],
-    )
-    counted = judge_dirt(dirt, refused, flags).set_index("kind")
-    assert list(counted.loc["coordinates_zero"]) == ["refused", 2, 1, 0]
-    assert list(counted.loc["pile_up"]) == ["flagged", 1, 1, 2]
-    assert list(counted.loc["full_width_digits"]) == ["read", 2, 1, 0]
-
-
-def test_unknown_year_and_agglomeration_are_named(
-    areas: tuple[gpd.GeoDataFrame, pd.DataFrame], tmp_path: Path
-) -> None:
-    with pytest.raises(CoaggError, match="no made survey of 1998"):
-        write_demo_survey(tmp_path, *areas, survey_years=(1998,))
-    with pytest.raises(CoaggError, match="no agglomeration XX: known are BBW, CY"):
-        write_demo_survey(tmp_path, *areas, agglomerations=("XX",))
-    assert not list(tmp_path.iterdir())
