@@ -7,12 +7,12 @@ DROP VIEW IF EXISTS reference.industry_translation;
 CREATE VIEW reference.industry_translation AS
 WITH forward AS (
     SELECT
-from_classification,
-from_code,
-to_classification,
-to_code,
-weight,
-doubtful
+        from_classification,
+        from_code,
+        to_classification,
+        to_code,
+        weight,
+        doubtful
     FROM reference.industry_concordance
 ),
 
@@ -44,9 +44,9 @@ one_step AS (
 
 known AS (
     SELECT DISTINCT
-from_classification,
-to_classification
-FROM one_step
+        from_classification,
+        to_classification
+    FROM one_step
 ),
 
 -- computed whole: with a caller's filter inside, the planner expects one row and loops
@@ -84,23 +84,23 @@ FROM reference.industry
 WHERE level >= 3
 UNION ALL
 SELECT
-from_classification,
-from_code,
-to_classification,
-to_code,
-weight,
-doubtful,
-1
+    from_classification,
+    from_code,
+    to_classification,
+    to_code,
+    weight,
+    doubtful,
+    1
 FROM one_step
 UNION ALL
 SELECT
-from_classification,
-from_code,
-to_classification,
-to_code,
-weight,
-doubtful,
-2
+    from_classification,
+    from_code,
+    to_classification,
+    to_code,
+    weight,
+    doubtful,
+    2
 FROM two_steps;
 COMMENT ON VIEW reference.industry_translation IS 'Links between codes of any two classifications: concordances, read backwards where there is none that way, else two in a row.';
 COMMENT ON COLUMN reference.industry_translation.from_classification IS 'Classification translated from.';

@@ -36,8 +36,8 @@ firm_cells AS (
         ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
     INNER JOIN (
         SELECT DISTINCT
-country,
-survey_year,
+            country,
+            survey_year,
 settings ->> 'classification' AS classification
         FROM panel.build
     ) AS b

@@ -4,10 +4,10 @@
 CREATE TEMPORARY TABLE index_pair ON COMMIT DROP AS
 WITH measured AS (
     SELECT
-agglomeration_code,
-from_industry,
-to_industry,
-index
+        agglomeration_code,
+        from_industry,
+        to_industry,
+        index
     FROM coagglomeration.pair_index
     WHERE
         measurement_id = ops.setting('measurement_id')::integer
@@ -30,14 +30,14 @@ ANALYZE pg_temp.index_pair;
 
 CREATE TEMPORARY TABLE cell ON COMMIT DROP AS
 SELECT DISTINCT
-agglomeration_code,
-j AS industry
+    agglomeration_code,
+    j AS industry
 FROM pg_temp.index_pair;
 ANALYZE pg_temp.cell;
 
 CREATE TEMPORARY TABLE industry_pair ON COMMIT DROP AS
 SELECT DISTINCT
-j,
-k
+    j,
+    k
 FROM pg_temp.index_pair;
 ANALYZE pg_temp.industry_pair;

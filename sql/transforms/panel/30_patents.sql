@@ -55,8 +55,8 @@ SELECT
     f.doubtful
 FROM (
     SELECT DISTINCT
-survey_year,
-row_number
+        survey_year,
+        row_number
     FROM pg_temp.wanted_match
 ) AS matched
 INNER JOIN clean.firm_industry AS f

@@ -87,15 +87,15 @@ totals AS (
 -- (x_jc / x_c) / (x_j / x) >= 1, without a division
 advantage AS (
     SELECT
-agglomeration_code,
-industry
+        agglomeration_code,
+        industry
     FROM totals
     WHERE x > 0 AND x * x_all >= x_c * x_j
 ),
 
 own AS (
     SELECT
-industry,
+        industry,
 count(*)::double precision AS n
     FROM advantage
     GROUP BY industry
