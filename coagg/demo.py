@@ -132,9 +132,12 @@ def _mapped_year(connection: psycopg.Connection, classification: str) -> int:
 def _maps(
     connection: psycopg.Connection, out: Path, verdict: pd.DataFrame, year: int
 ) -> dict[str, Path]:
-    """One map an agglomeration: its first planted one-way pair."""
+    """One map an agglomeration: the planted one-way pair that is plainest in the index."""
     drawings = {}
     one_way = verdict[(verdict.relation == "one_way") & (verdict.survey_year == year)]
+    one_way = one_way.sort_values(
+        ["as_planted", "backward"], ascending=[False, True], kind="stable"
+    )
     for code, rows in one_way.groupby("agglomeration_code"):
         first = rows.iloc[0]
         path = out / f"map_{code}.png"
