@@ -276,17 +276,21 @@ def _write(
         connection.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ("/".join(map(str, key)),)
         )
-        connection.execute(
-            f"DELETE FROM coagglomeration.unit WHERE {CELL_OF_UNIT} AND block = %s", key
-        )
         names = cell.industries
+        fixed = [names[i] for i in unit.fixed]
+        # where the cell's industries changed, an older unit holds some of these in another block
+        connection.execute(
+            f"DELETE FROM coagglomeration.unit WHERE {CELL_OF_UNIT} "
+            "AND (block = %s OR fixed_industries && %s)",
+            (*key, fixed),
+        )
         connection.execute(
             "INSERT INTO coagglomeration.unit (measurement_id, country, survey_year, "
             "agglomeration_code, block, fixed_industries, firms, pairs, points_sha256, "
             "input_sha256, code_version, cpu_seconds) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                *key, [names[i] for i in unit.fixed], len(cell.points_km), unit.pairs,
+                *key, fixed, len(cell.points_km), unit.pairs,
                 unit.points_sha256, unit.input_sha256, CODE_VERSION, cpu_seconds,
             ),
         )  # fmt: skip

@@ -250,4 +250,5 @@ def _ppml(data: Sample, statistics: Moments, model: Model) -> Estimate:
         clusters=clusters,
         dropped=(*kept.dropped, *((name, "collinear after separation") for name in lost)),
         diagnostics={"separated": float(len(frame) - len(used))},
+        deviations=statistics.deviations((model.dependent, *names)),
     )

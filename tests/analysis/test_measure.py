@@ -59,6 +59,21 @@ def test_unchanged_units_are_skipped_and_changed_points_are_not(firms, put_firms
     assert len(rows(firms, third.measurement_id)) == 2  # the surplus unit of before is gone
 
 
+def test_industries_that_change_blocks_are_measured_anew(firms, put_firms):
+    """Without the first industry the next block's first moves up, where it still is."""
+    before = measure(firms, IndexRequest(2013, EXACT))
+    names = sorted({row[0] for row in rows(firms, before.measurement_id)})
+    rng = np.random.default_rng(4)
+    codes = names[1:] * 12
+    with database.connect(firms) as connection:
+        put_firms(
+            connection, 2013, 104 + rng.normal(0, 0.2, len(codes)), np.full(len(codes), 30.6), codes
+        )
+    after = measure(firms, IndexRequest(2013, EXACT))
+    assert after.pairs_done == 19 * 18
+    assert len(rows(firms, after.measurement_id)) == 19 * 18
+
+
 def test_a_run_that_dies_midway_goes_on_and_ends_the_same(firms, monkeypatch):
     whole = measure(firms, IndexRequest(2013, EXACT))
     expected = rows(firms, whole.measurement_id)
