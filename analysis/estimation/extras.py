@@ -210,6 +210,7 @@ def conley(
         dropped=base.dropped,
         first_stage=base.first_stage,
         diagnostics=base.diagnostics | {"conley_cutoff_km": float(cutoff_km)},
+        deviations=base.deviations,
     )
 
 
