@@ -90,9 +90,11 @@ def draw_map(
         chosen = codes == code
         drawn += int(chosen.sum())
         label = f"{code} {names[code]} ({int(chosen.sum()):,})"
+        # of two industries in one place the smaller stays visible
         axes.scatter(
-            lon[chosen], lat[chosen], s=14, color=colour, alpha=0.75, linewidths=0, label=label
-        )
+            lon[chosen], lat[chosen], s=14, color=colour, alpha=0.75, linewidths=0, label=label,
+            zorder=3 - chosen.sum() / (1 + len(chosen)),
+        )  # fmt: skip
     axes.set_aspect(1 / np.cos(np.radians(lat.mean())))
     axes.set_title(f"{agglomeration_code}, {survey_year}", loc="left")
     axes.set_xlabel("longitude, degrees")
