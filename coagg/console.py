@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from analysis.tables.layout import Grid
 from coagg import database
 from coagg.settings import Settings, read_settings
 
@@ -67,6 +68,16 @@ def table(
     for row in cells:
         made.add_row(*row)
     return made
+
+
+def truth_table(grid: Grid) -> Table:
+    """Truth and estimate by coefficient, from `analysis.tables.truth.truth_grid`."""
+    rows = [
+        (row.cells[0], row.cells[2], row.label, row.cells[3], row.cells[4], *row.cells[6:])
+        for row in grid.rows
+    ]
+    heads = ("table", "by", "regressor", "truth", "estimate", "95% interval", "holds")
+    return table(grid.title, heads, rows, right=(3, 4, 5), whole=(0, 1, 6))
 
 
 @contextmanager

@@ -10,16 +10,15 @@ from pathlib import Path
 import pandas as pd
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
 from analysis import maps
-from analysis.tables.layout import Grid, stars, three
+from analysis.tables.layout import stars, three
 from analysis.tables.specification import load_specifications
 from analysis.tables.store import StoredTable, read_latest
 from analysis.tables.variables import label
 from analysis.tables.write import FORMATS, write_tables
 from coagg import database, prepare, simulation
-from coagg.console import table
+from coagg.console import table, truth_table
 from coagg.demo_findings import Findings, find
 from coagg.demo_report import write_report
 from coagg.errors import CoaggError
@@ -90,7 +89,7 @@ def _show(console: Console, findings: Findings, tables: list[StoredTable]) -> No
     rows = [row for one in tables if one.name.startswith("table") for row in _coefficients(one)]
     heads = ("table", "by", "regressor", "coefficient", "(s.e.)")
     console.print(table("Main coefficients of tables 1 to 7", heads, rows, (3, 4), (0, 1)))
-    console.print(_truth(findings.truth))
+    console.print(truth_table(findings.truth))
     console.print(findings.truth.notes[0], markup=False)
 
 
@@ -106,16 +105,6 @@ def _coefficients(stored: StoredTable) -> list[tuple[str, ...]]:
             )
         )  # fmt: skip
     return rows
-
-
-def _truth(grid: Grid) -> Table:
-    """Table and column, estimator, regressor, truth, estimate, interval, whether it holds."""
-    rows = [
-        (row.cells[0], row.cells[2], row.label, row.cells[3], row.cells[4], *row.cells[6:])
-        for row in grid.rows
-    ]
-    heads = ("table", "by", "regressor", "truth", "estimate", "95% interval", "holds")
-    return table(grid.title, heads, rows, right=(3, 4, 5), whole=(0, 1, 6))
 
 
 def _mapped_year(connection: psycopg.Connection, classification: str) -> int:

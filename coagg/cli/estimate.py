@@ -17,7 +17,7 @@ from analysis.tables.store import StoredTable, command_words, read_latest, read_
 from analysis.tables.truth import read_truth, truth_grid, verdicts
 from analysis.tables.write import formats, pictures, table_grids, write_tables
 from coagg import database
-from coagg.console import console, progress, settings, table
+from coagg.console import console, progress, settings, table, truth_table
 from coagg.errors import CoaggError
 
 Tables = Annotated[
@@ -312,10 +312,5 @@ def _truth(stored: list[StoredTable], truth: Path) -> None:
     if not found:
         raise CoaggError(f"{truth} says nothing of a regressor of these tables")
     grid = truth_grid(found)
-    console.print(
-        table(
-            grid.title, ("regressor", *grid.heads[0]),
-            [(row.label, *row.cells) for row in grid.rows], right=range(4, 8),
-        )
-    )  # fmt: skip
+    console.print(truth_table(grid))
     console.print(grid.notes[0])
