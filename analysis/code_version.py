@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
-
-import ot
 
 from coagg.version import VERSION
 
@@ -19,7 +18,7 @@ def _sources() -> list[Path]:
 
 
 def _digest() -> str:
-    digest = hashlib.sha256(ot.__version__.encode())
+    digest = hashlib.sha256(version("pot").encode())
     for file in _sources():
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:12]

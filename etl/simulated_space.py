@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
-import ot
 import pandas as pd
 import shapely
 
@@ -96,6 +95,8 @@ def planted_links(
 
 def _cost(one: np.ndarray, other: np.ndarray, squared: np.ndarray) -> float:
     """Least cost of making `one` into `other`, both (P,) with sum 1."""
+    import ot  # slow to import, and only a simulation needs it
+
     return float(ot.emd2(one, other, squared, check_marginals=False))
 
 

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import ot
 from scipy.spatial.distance import cdist
 
 from analysis.coagglomeration.cell import Cell, IndexSettings, PairResults, Sites, empty_results
@@ -28,6 +27,8 @@ SINKHORN_ITERATIONS = 1000
 
 def sinkhorn_cost(a: np.ndarray, b: np.ndarray, regularisation: float, cost: str) -> float:
     """Mean cost of the entropic plan between the uniform measures on a and b (log domain)."""
+    import ot  # slow to import, and no other method needs it
+
     arcs = cdist(a, b, cost)
     plan = ot.bregman.sinkhorn_log(
         *_uniform(arcs), arcs, regularisation, numItermax=SINKHORN_ITERATIONS, warn=False
@@ -40,6 +41,8 @@ def published_cost(a_degrees: np.ndarray, b_degrees: np.ndarray) -> float:
 
     NaN where its arithmetic overflows.
     """
+    import ot
+
     arcs = cdist(a_degrees, b_degrees, "sqeuclidean")
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
