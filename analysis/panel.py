@@ -171,7 +171,15 @@ def build_panel(
             "input_sha256 = excluded.input_sha256, settings = excluded.settings, "
             "cells = excluded.cells, pairs = excluded.pairs, facts = excluded.facts, "
             "code_version = excluded.code_version, built_at = now()",
-            (*key, digest, Jsonb(values), cells, pairs, Jsonb(facts), f"{VERSION}+{_code()[:12]}"),
+            (
+                *key,
+                digest,
+                Jsonb(values),
+                cells,
+                pairs,
+                Jsonb(facts),
+                f"{VERSION}+{code_version()[:12]}",
+            ),
         )
     return PanelReport(*key, cells, pairs, False, seconds, facts)
 
@@ -321,7 +329,8 @@ def _run(connection: psycopg.Connection, values: dict[str, Any]) -> tuple[int, i
     return cells, pairs, facts
 
 
-def _code() -> str:
+def code_version() -> str:
+    """Hash of the SQL that makes the panel."""
     digest = hashlib.sha256()
     for file in (*sorted(TRANSFORMS.glob("*.sql")), SQL / "definitions" / "35_panel.sql"):
         digest.update(file.name.encode() + file.read_bytes())
@@ -331,5 +340,5 @@ def _code() -> str:
 def _fingerprint(connection: psycopg.Connection, values: dict[str, Any]) -> str:
     """Hash over inputs, settings and the SQL that makes the panel."""
     ((inputs,),) = database.query_file(connection, TRANSFORMS / "00_fingerprint.sql", values)
-    text = "\n".join((_code(), json.dumps(values, sort_keys=True), inputs))
+    text = "\n".join((code_version(), json.dumps(values, sort_keys=True), inputs))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -171,7 +171,7 @@ class Chain:
 
     def _match_firms(self, needs: tuple[str, ...]) -> Step:
         def parts(connection: psycopg.Connection) -> Parts:
-            return {"firms": _firm_loads(connection, "CN"), "code": _match_code()}
+            return {"firms": _firm_loads(connection, "CN"), "code": _match_code(firm_panel.FILES)}
 
         def run() -> str:
             return firm_panel.match_firms(self.settings, "CN").line()
@@ -188,7 +188,7 @@ class Chain:
                 "patents": _loaded_inputs(connection, None, "patents"),
                 "decisions": digest(decisions),
                 "places": reference.content_key(connection),
-                "code": _match_code(),
+                "code": _match_code(patent_match.FILES),
             }
 
         def run() -> str:
@@ -234,8 +234,7 @@ class Chain:
                     connection, None, "patents", "citations", "input-output", "sector-map"
                 ),
                 "matches": _last(connection, "match patents"),
-                "transforms": _sql_digest("panel"),
-                "code": VERSION,
+                "code": panel.code_version(),
             }
 
         def run() -> str:
@@ -320,8 +319,9 @@ def _sql_digest(room: str) -> str:
     return digest([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
 
 
-def _match_code() -> str:
-    return digest([VERSION, _sql_digest("match")])
+def _match_code(files: tuple[str, ...]) -> str:
+    sources = [Path(reference.__file__).with_name(f"{name}.py").read_bytes() for name in files]
+    return digest([_sql_digest("match"), *(hashlib.sha256(s).hexdigest() for s in sources)])
 
 
 def _firm_loads(connection: psycopg.Connection, country: str) -> str:
