@@ -21,7 +21,7 @@ RENAME_SHARE = 0.02
 NEW_CODE_SHARE = 0.005
 BRACKETED_NAMES = 0.1
 LATIN_NAMES = 0.06
-_WORDS = np.array(names._WORDS)
+_WORDS = np.array(names.WORDS)
 _LATIN = np.array(["TCL", "A", "BK", "HD", "JS", "3H"])
 SITE = ("lon", "lat", "prefecture_code")
 
@@ -78,9 +78,9 @@ class Population:
 
     def _found(self, industry: np.ndarray, year: int, rng: np.random.Generator) -> pd.DataFrame:
         count = len(industry)
-        person = np.array(names._SURNAMES)[rng.integers(0, len(names._SURNAMES), count)].astype(
+        person = np.array(names.SURNAMES)[rng.integers(0, len(names.SURNAMES), count)].astype(
             object
-        ) + np.array(names._GIVEN)[rng.integers(0, len(names._GIVEN), count)].astype(object)
+        ) + np.array(names.GIVEN)[rng.integers(0, len(names.GIVEN), count)].astype(object)
         urge = rng.random(count) / (1 - ANYWHERE_SHARE)  # above 1: anywhere, whatever the level
         return pd.DataFrame(
             {
@@ -141,7 +141,7 @@ class Population:
         latin = _LATIN[rng.integers(0, len(_LATIN), count)].astype(object)
         third = np.where(rng.random(count) < LATIN_NAMES, latin, third)
         bracketed = rng.random(count) < BRACKETED_NAMES
-        form = rng.choice(names._FORMS, count, p=names._FORM_SHARES)
+        form = rng.choice(names.FORMS, count, p=names.FORM_SHARES)
         code = firms.other_prefecture_code.to_numpy()[at]
         trade = [self.industries[j].trade for j in firms.industry.to_numpy(dtype=int)[at]]
         made = [

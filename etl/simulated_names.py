@@ -9,17 +9,17 @@ def _split(words: str) -> tuple[str, ...]:
     return tuple(words.split())
 
 
-_WORDS = _split(
+WORDS = _split(
     "兴 华 盛 达 隆 昌 恒 瑞 鑫 宏 泰 丰 荣 嘉 永 光 天 源 新 力 金 安 祥 和 东 方 鼎 诚 远 大 "
     "金龙 长城 红旗 前进 建设 华西 北方 三江 锦绣 朝阳"
 )
-_FORMS = _split("有限公司 有限责任公司 股份有限公司 集团有限公司 厂")
-_FORM_SHARES = (0.55, 0.25, 0.08, 0.04, 0.08)
-_SURNAMES = _split("王 李 张 刘 陈 杨 赵 黄 周 吴 徐 孙 胡 朱 高 林 何 郭 马 罗 梁 宋 郑 谢 欧阳")
-_GIVEN = _split(
+FORMS = _split("有限公司 有限责任公司 股份有限公司 集团有限公司 厂")
+FORM_SHARES = (0.55, 0.25, 0.08, 0.04, 0.08)
+SURNAMES = _split("王 李 张 刘 陈 杨 赵 黄 周 吴 徐 孙 胡 朱 高 林 何 郭 马 罗 梁 宋 郑 谢 欧阳")
+GIVEN = _split(
     "伟 芳 建国 秀英 敏 静 强 磊 军 洋 勇 志强 杰 涛 明 超 桂英 平 刚 红 文 华 玉兰 国庆"
 )
-_STREETS = _split("人民 解放 建设 中山 工业 和平 长江 北京 新华 科技 滨河 迎宾")
+STREETS = _split("人民 解放 建设 中山 工业 和平 长江 北京 新华 科技 滨河 迎宾")
 
 _CHECK_WEIGHTS = np.array([3, 7, 9, 10, 5, 8, 4, 2])
 
@@ -39,35 +39,9 @@ def organisation_codes(count: int, rng: np.random.Generator) -> list[str]:
     return list(codes)
 
 
-def firm_name(place: str, trade: str, rng: np.random.Generator) -> str:
-    """Place, one or two words, trade, legal form: 成都兴达机床有限公司."""
-    words = "".join(rng.choice(_WORDS, 2, replace=False))
-    return f"{short_place(place)}{words}{trade}{rng.choice(_FORMS, p=_FORM_SHARES)}"
-
-
 def short_place(place: str) -> str:
     """The place without its rank: 成都市 is 成都."""
     return place[:-1] if len(place) > 2 and place.endswith("市") else place
-
-
-def person(rng: np.random.Generator) -> str:
-    """A legal representative."""
-    return f"{rng.choice(_SURNAMES)}{rng.choice(_GIVEN)}"
-
-
-def address(place: str, rng: np.random.Generator) -> str:
-    """A street and number."""
-    return f"{place}{rng.choice(_STREETS)}路{rng.integers(1, 999)}号"
-
-
-def phone(rng: np.random.Generator) -> str:
-    """A local number of eight digits."""
-    return str(rng.integers(20_000_000, 89_999_999))
-
-
-def postal_code(prefecture_code: str, rng: np.random.Generator) -> str:
-    """Six digits that begin alike inside a prefecture."""
-    return f"{prefecture_code[:4]}{rng.integers(0, 100):02d}"
 
 
 def place_code(prefecture_code: str, rng: np.random.Generator) -> str:

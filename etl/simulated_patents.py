@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from etl.simulated_names import _WORDS
+from etl.simulated_names import WORDS
 
 HEADERS = (
     "申请号", "公开号", "名称", "专利类型", "申请日", "授权日", "是否授权", "主分类号", "申请人",
@@ -50,7 +50,7 @@ _CHECK = np.array([2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5])
 _FULL = {i: i + 0xFEE0 for i in range(0x21, 0x7F)}
 _TAKEN_FOR = {pair[0]: pair[1] for pair in _WRONG.split()}
 _FULL_LETTERS = str.maketrans({chr(k): chr(v) for k, v in _FULL.items()})
-_LAST_WORD = re.compile(rf"(?:{'|'.join(_WORDS)}|[A-Z0-9]+)$")
+_LAST_WORD = re.compile(rf"(?:{'|'.join(WORDS)}|[A-Z0-9]+)$")
 _PERSONS = ["王伟", "李芳", "张敏", "刘强", "陈静", "杨洋", "赵磊", "黄勇", "周杰", "吴涛"]
 _SCHOOLS = ["大学", "理工大学", "工业大学", "科学研究院", "技术研究所", "师范学院"]
 
@@ -322,9 +322,9 @@ def _siblings(frame: pd.DataFrame, taken: set[str], rng: np.random.Generator) ->
         at = name.find(trade)
         if name[at - 1] == "）":
             at = name.find("（")
-        words = _LAST_WORD.sub("", name[:at]) + _WORDS[rng.integers(len(_WORDS))]
+        words = _LAST_WORD.sub("", name[:at]) + WORDS[rng.integers(len(WORDS))]
         while words + name[at:] in taken:
-            words += _WORDS[rng.integers(len(_WORDS))]
+            words += WORDS[rng.integers(len(WORDS))]
         made.append(words + name[at:])
     return made
 

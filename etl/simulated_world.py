@@ -300,7 +300,7 @@ def _survey_rows(
     rows["place_code"] = [names.place_code(code, rng) for code in codes]
     postal = rng.integers(0, 100, count)
     rows["postal_code"] = [f"{code[:4]}{n:02d}" for code, n in zip(codes, postal, strict=True)]
-    street = np.array(names._STREETS)[rng.integers(0, len(names._STREETS), count)]
+    street = np.array(names.STREETS)[rng.integers(0, len(names.STREETS), count)]
     house = rng.integers(1, 999, count)
     place = {code: prefecture.name for code, prefecture in world.places.items()}
     rows["address"] = [

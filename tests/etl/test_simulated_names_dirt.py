@@ -20,7 +20,7 @@ def test_a_mistyped_name_is_one_slip_away():
 
 def test_siblings_keep_place_trade_and_form_and_are_nobody_surveyed():
     frame = pd.DataFrame({"firm_name": NAMES * 50, "trade": TRADES * 50})
-    taken = {f"成都兴{word}机床有限公司" for word in simulated_patents._WORDS}
+    taken = {f"成都兴{word}机床有限公司" for word in simulated_patents.WORDS}
     made = simulated_patents._siblings(frame, taken | set(NAMES), np.random.default_rng(2))
     assert not set(made) & (taken | set(NAMES))
     for name, sibling in zip(NAMES * 50, made, strict=True):
