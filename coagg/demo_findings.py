@@ -15,7 +15,7 @@ from analysis.tables.truth import read_truth, truth_grid, verdicts
 from coagg import database
 from coagg.settings import Settings
 from etl.patent_match_evaluate import evaluate, evaluate_panel
-from etl.simulated_judge import judge, judge_dirt, relations_found
+from etl.simulated_judge import judge, judge_dirt, read_pairs, relations_found
 
 INDEX = """
 SELECT survey_year, agglomeration_code, fixed_industry, redrawn_industry, index
@@ -42,12 +42,9 @@ def find(
     settings: Settings, truth: Path, measurement_id: int, tables: Sequence[StoredTable]
 ) -> Findings:
     """Compare what the data base holds with `truth`, the folder beside the made files."""
-    codes = {"fixed_industry": str, "redrawn_industry": str}
-    # "null" is a kind of relation, not a missing value
-    pairs = pd.read_csv(truth / "pairs.csv", dtype=codes, keep_default_na=False)
     with database.connect(settings) as connection:
         rows = connection.execute(INDEX, (measurement_id,)).fetchall()
-        verdict = judge(pairs, pd.DataFrame(rows, columns=list(INDEX_COLUMNS)))
+        verdict = judge(read_pairs(truth), pd.DataFrame(rows, columns=list(INDEX_COLUMNS)))
         dirt = _dirt(connection, pd.read_csv(truth / "dirt.csv"))
     known = read_truth(truth / "coefficients.json")
     return Findings(
@@ -88,10 +85,11 @@ def _matching(settings: Settings, truth: Path) -> pd.DataFrame:
     found = evaluate(settings, truth / "patents.csv", truth / "firms.csv")
     linked, relinked = evaluate_panel(settings, truth / "firms.csv")
     rows = [
-        (stage, str(made), f"{right / made:.4f}", f"{right / max(found.reachable, 1):.4f}")
-        for stage, (made, right) in found.stages.items()
+        (stage, str(made), f"{right:.4f}", f"{share:.4f}")
+        for stage, made, right, share in found.by_stage()
     ]
-    made = sum(n for n, _ in found.stages.values())
-    rows.append(("all applicants", str(made), f"{found.precision:.4f}", f"{found.recall:.4f}"))
+    rows.append(
+        ("all applicants", str(found.matches), f"{found.precision:.4f}", f"{found.recall:.4f}")
+    )
     rows.append(("firms over the years", "", f"{linked:.4f}", f"{relinked:.4f}"))
     return pd.DataFrame(rows, columns=["stage", "matches", "precision", "recall"])

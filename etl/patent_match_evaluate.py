@@ -37,15 +37,26 @@ class Evaluation:
     ambiguous: int = 0
 
     @property
+    def matches(self) -> int:
+        """All matches that were made."""
+        return sum(n for n, _ in self.stages.values())
+
+    @property
     def precision(self) -> float:
         """Right matches over matches; 1 when nothing is matched."""
-        made = sum(n for n, _ in self.stages.values())
-        return self.found / made if made else 1.0
+        return self.found / self.matches if self.matches else 1.0
 
     @property
     def recall(self) -> float:
         """Right matches over applicants whose firm could be matched."""
         return self.found / self.reachable if self.reachable else 1.0
+
+    def by_stage(self) -> list[tuple[str, int, float, float]]:
+        """Stage, matches, precision, and right matches over applicants that could be matched."""
+        return [
+            (stage, made, right / made, right / max(self.reachable, 1))
+            for stage, (made, right) in self.stages.items()
+        ]
 
 
 def evaluate(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 SIGNIFICANT = 0.95  # METHOD: phi = 1 from here on
+
+
+def read_pairs(truth: Path) -> pd.DataFrame:
+    """Planted pairs from the folder `truth`, as `simulated_truth.relations` wrote them."""
+    codes = {"fixed_industry": str, "redrawn_industry": str}
+    # "null" is a kind of relation, not a missing value
+    return pd.read_csv(truth / "pairs.csv", dtype=codes, keep_default_na=False)
 
 
 def judge(pairs: pd.DataFrame, index_table: pd.DataFrame) -> pd.DataFrame:

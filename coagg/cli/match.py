@@ -150,11 +150,10 @@ def _show_truth(truth: Path, firms: Path, country: str, max_years: int) -> None:
         settings(), truth, firms, country=country, max_years=max_years
     )
     rows = [
-        (stage, f"{made:,}", f"{right / made:.4f}", f"{right / max(found.reachable, 1):.4f}")
-        for stage, (made, right) in found.stages.items()
+        (stage, f"{made:,}", f"{right:.4f}", f"{share:.4f}")
+        for stage, made, right, share in found.by_stage()
     ]
-    made = sum(n for n, _ in found.stages.values())
-    rows.append(("all", f"{made:,}", f"{found.precision:.4f}", f"{found.recall:.4f}"))
+    rows.append(("all", f"{found.matches:,}", f"{found.precision:.4f}", f"{found.recall:.4f}"))
     columns = ("stage", "matches", "precision", "recall")
     console.print(table("Matches against the truth", columns, rows, right=(1, 2, 3)))
     if found.dirt:
