@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -20,9 +20,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from analysis.tables.layout import Grid
 from coagg import database
 from coagg.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from analysis.tables.layout import Grid
 
 console = Console()
 errors = Console(stderr=True, highlight=False)

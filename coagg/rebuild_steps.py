@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -49,6 +49,7 @@ class Chain:
     manifest: Manifest
     workers: int
     progress: Callable[[str, int, int], None] = lambda step, done, total: None
+    hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
 
     def steps(self, years: tuple[int, ...] = ()) -> list[Step]:
         """The steps in order; `years` keeps only survey files and index years of these.
@@ -103,7 +104,7 @@ class Chain:
                 (file.country, file.survey_year),
             ).fetchone()
             return {
-                "file": _file_sha256(file.file),
+                "file": self._sha256(file.file),
                 "layout and datum": digest([file.layout, file.datum]),
                 "what is loaded": digest(current),
                 "places and industries": reference.content_key(connection),
@@ -127,7 +128,7 @@ class Chain:
     ) -> Step:
         def parts(connection: psycopg.Connection) -> Parts:
             made = {
-                "file": _file_sha256(file),
+                "file": self._sha256(file),
                 "layout": digest([layout, VERSION]),
                 "cleaning": _sql_digest(kind),
                 "what is loaded": _loaded_inputs(connection, file.stem, kind),
@@ -151,7 +152,7 @@ class Chain:
 
         def parts(connection: psycopg.Connection) -> Parts:
             return {
-                "files": digest([_file_sha256(file) for file in files]),
+                "files": digest([self._sha256(file) for file in files]),
                 "settings": digest([table.name, table.year, table.classification, VERSION]),
                 "what is loaded": _loaded_inputs(connection, None, "input-output", "sector-map"),
             }
@@ -271,6 +272,13 @@ class Chain:
 
     # --- what the steps ask
 
+    def _sha256(self, path: Path) -> str:
+        """Hash of an input file, read once: a step asks before and after it is done."""
+        if path not in self.hashes:
+            with path.open("rb") as file:
+                self.hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return self.hashes[path]
+
     def _request(self, country: str, year: int) -> IndexRequest:
         chosen: IndexChoice = self.manifest.index
         return IndexRequest(
@@ -307,11 +315,6 @@ class Chain:
             loaded = {row[1] for row in connection.execute(LOADED, ("GB",))}
         listed = {f.survey_year for f in self.manifest.firms if f.country == "GB"}
         return max(loaded | listed, default=None)
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _sql_digest(room: str) -> str:
