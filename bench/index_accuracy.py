@@ -10,12 +10,12 @@ from itertools import combinations
 import numpy as np
 from sample_cells import rms, table
 
-from analysis.coagglomeration import Cell, IndexSettings, index_block, prepare_cell
-from analysis.coagglomeration.calibrated import straddles
-from analysis.coagglomeration.cell import THRESHOLDS, find_sites
-from analysis.coagglomeration.costs import costs_to_draws, observed_costs
-from analysis.coagglomeration.draws import draw_firms
-from analysis.coagglomeration.exact import at_least, monte_carlo_error
+from coagg.analysis.coagglomeration import Cell, IndexSettings, index_block, prepare_cell
+from coagg.analysis.coagglomeration.calibrated import straddles
+from coagg.analysis.coagglomeration.cell import THRESHOLDS, find_sites
+from coagg.analysis.coagglomeration.costs import costs_to_draws, observed_costs
+from coagg.analysis.coagglomeration.draws import draw_firms
+from coagg.analysis.coagglomeration.exact import at_least, monte_carlo_error
 
 REFINEMENTS = (0.0, 10.0, 50.0, 1000.0)  # exact solves a pair; with 1,000 nothing is left out
 LOT = 2500  # draws of a long exact run that are in memory at once

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from psycopg import sql
 
-from coagg import database, server
+from coagg import database
+from coagg.database import server
+from coagg.etl.reference import load as reference
 from coagg.settings import Settings, read_settings
-from etl import reference
 
 YEARS = (1998, 2001, 2004, 2007, 2010, 2013)
 MEASUREMENT = 1

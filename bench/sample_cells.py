@@ -11,10 +11,10 @@ import geopandas
 import numpy as np
 import pandas as pd
 
-from analysis.coagglomeration import Cell, IndexSettings, index_block, prepare_cell
-from analysis.coagglomeration.cell import find_sites
-from analysis.projection import project_km
-from etl import coordinates
+from coagg.analysis.cells.projection import project_km
+from coagg.analysis.coagglomeration import Cell, IndexSettings, index_block, prepare_cell
+from coagg.analysis.coagglomeration.cell import find_sites
+from coagg.etl import coordinates
 
 SAMPLE = Path(os.environ.get("COAGG_SAMPLE_DIR", Path(__file__).parents[2] / "shared" / "data"))
 MUNICIPALITIES = ("11", "12", "31", "50")

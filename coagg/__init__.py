@@ -1,1 +1,1 @@
-"""The house above and below etl and analysis: command line, settings, database, private server."""
+"""Directional coagglomeration of industries from geocoded firms, in PostGIS."""

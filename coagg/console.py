@@ -24,7 +24,7 @@ from coagg import database
 from coagg.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from analysis.tables.layout import Grid
+    from coagg.analysis.tables.pages.layout import Grid
 
 console = Console()
 errors = Console(stderr=True, highlight=False)
@@ -73,7 +73,7 @@ def table(
 
 
 def truth_table(grid: Grid) -> Table:
-    """Truth and estimate by coefficient, from `analysis.tables.truth.truth_grid`."""
+    """Truth and estimate by coefficient, from `coagg.analysis.tables.pages.truth.truth_grid`."""
     rows = [
         (row.cells[0], row.cells[2], row.label, row.cells[3], row.cells[4], *row.cells[6:])
         for row in grid.rows

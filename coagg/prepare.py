@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from coagg import database
+from coagg.etl.reference import load as reference
 from coagg.settings import Settings
-from etl import reference
 
 
 def prepare(settings: Settings, **own: Any) -> list[str]:
     """Upgrade the schema and load the reference data; returns what was done.
 
-    `own` are the user's own files, passed on to `etl.reference.load_reference`.
+    `own` are the user's own files, passed on to `coagg.etl.reference.load.load_reference`.
     """
     done = database.upgrade(settings)
     with database.connect(settings) as connection:

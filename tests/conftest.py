@@ -15,10 +15,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from coagg import database, server
+from coagg import database
+from coagg.database import server
 from coagg.errors import CoaggError
+from coagg.etl.reference import load as reference
 from coagg.settings import PROJECT, Settings, read_settings
-from etl import reference
 
 NUMBER = itertools.count()
 

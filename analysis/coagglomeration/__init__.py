@@ -4,8 +4,19 @@
 some fixed industries. Results are bit for bit the same however a cell is split into blocks.
 """
 
-from analysis.coagglomeration.block import PreparedCell, index_block, observed_block, prepare_cell
-from analysis.coagglomeration.cell import METHODS, THRESHOLDS, Cell, IndexSettings, PairResults
+from coagg.analysis.coagglomeration.block import (
+    PreparedCell,
+    index_block,
+    observed_block,
+    prepare_cell,
+)
+from coagg.analysis.coagglomeration.cell import (
+    METHODS,
+    THRESHOLDS,
+    Cell,
+    IndexSettings,
+    PairResults,
+)
 
 __all__ = [
     "METHODS",

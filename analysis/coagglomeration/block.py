@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.coagglomeration.calibrated import EXACT_SITES, calibrated_block
-from analysis.coagglomeration.cell import Cell, IndexSettings, PairResults, Sites, find_sites
-from analysis.coagglomeration.costs import observed_costs
-from analysis.coagglomeration.entropic import entropic_block
-from analysis.coagglomeration.exact import exact_block
-from analysis.coagglomeration.surrogate import SurrogatePool, prepare_surrogate
+from coagg.analysis.coagglomeration.calibrated import EXACT_SITES, calibrated_block
+from coagg.analysis.coagglomeration.cell import Cell, IndexSettings, PairResults, Sites, find_sites
+from coagg.analysis.coagglomeration.costs import observed_costs
+from coagg.analysis.coagglomeration.entropic import entropic_block
+from coagg.analysis.coagglomeration.exact import exact_block
+from coagg.analysis.coagglomeration.surrogate import SurrogatePool, prepare_surrogate
 from coagg.errors import CoaggError
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from analysis.coagglomeration.calibration import Calibration, calibrate, smoothing_weights
-from analysis.coagglomeration.cell import (
+from coagg.analysis.coagglomeration.calibration import Calibration, calibrate, smoothing_weights
+from coagg.analysis.coagglomeration.cell import (
     THRESHOLDS,
     Cell,
     IndexSettings,
@@ -31,12 +31,12 @@ from analysis.coagglomeration.cell import (
     Sites,
     empty_results,
 )
-from analysis.coagglomeration.costs import costs_to_draws
-from analysis.coagglomeration.draws import counterfactuals
-from analysis.coagglomeration.exact import TIE_TOLERANCE, at_least, read_exact
-from analysis.coagglomeration.regression import read_null
-from analysis.coagglomeration.surrogate import SurrogatePool
-from analysis.transport import is_squared
+from coagg.analysis.coagglomeration.costs import costs_to_draws
+from coagg.analysis.coagglomeration.draws import counterfactuals
+from coagg.analysis.coagglomeration.exact import TIE_TOLERANCE, at_least, read_exact
+from coagg.analysis.coagglomeration.regression import read_null
+from coagg.analysis.coagglomeration.surrogate import SurrogatePool
+from coagg.analysis.coagglomeration.transport import is_squared
 
 # Pools of so few distinct sites are solved exactly: quick, and their nulls are lumps (a cell of 573
 # firms on 196 sites had half as much error again when calibrated).

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.coagglomeration.cell import Sites
-from analysis.coagglomeration.cuts import solve_and_cut
-from analysis.coagglomeration.regression import regress, spread_residuals
-from analysis.coagglomeration.surrogate import (
+from coagg.analysis.coagglomeration.cell import Sites
+from coagg.analysis.coagglomeration.cuts import solve_and_cut
+from coagg.analysis.coagglomeration.regression import regress, spread_residuals
+from coagg.analysis.coagglomeration.surrogate import (
     SMOOTH_FROM,
     SurrogatePool,
     embed_industry,

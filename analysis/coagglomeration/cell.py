@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.transport import COSTS, as_points, merge_sites
+from coagg.analysis.coagglomeration.transport import COSTS, as_points, merge_sites
 from coagg.errors import CoaggError
 
 METHODS = ("calibrated", "exact", "sinkhorn", "published")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from analysis.coagglomeration.cell import Cell, IndexSettings, Sites
-from analysis.network_simplex import row_least, workspace
-from analysis.transport import cost_from_potentials, is_squared
+from coagg.analysis.coagglomeration.cell import Cell, IndexSettings, Sites
+from coagg.analysis.coagglomeration.network_simplex import row_least, workspace
+from coagg.analysis.coagglomeration.transport import cost_from_potentials, is_squared
 
 
 def owns_pair(j: int, k: int) -> bool:

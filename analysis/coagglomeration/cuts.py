@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from analysis.coagglomeration.costs import merge_draw
-from analysis.network_simplex import row_least, workspace
-from analysis.transport import cost_from_potentials
+from coagg.analysis.coagglomeration.costs import merge_draw
+from coagg.analysis.coagglomeration.network_simplex import row_least, workspace
+from coagg.analysis.coagglomeration.transport import cost_from_potentials
 
 
 @njit(cache=True, nogil=True)

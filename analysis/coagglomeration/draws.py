@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from analysis.coagglomeration.cell import Cell, IndexSettings, stream
+from coagg.analysis.coagglomeration.cell import Cell, IndexSettings, stream
 from coagg.errors import CoaggError
 
 

@@ -15,9 +15,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from analysis.coagglomeration.cell import Cell, IndexSettings, PairResults, Sites, empty_results
-from analysis.coagglomeration.draws import counterfactuals
-from analysis.coagglomeration.exact import read_exact
+from coagg.analysis.coagglomeration.cell import (
+    Cell,
+    IndexSettings,
+    PairResults,
+    Sites,
+    empty_results,
+)
+from coagg.analysis.coagglomeration.draws import counterfactuals
+from coagg.analysis.coagglomeration.exact import read_exact
 from coagg.errors import CoaggError
 
 # What Python makes of 10^-3.

@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.coagglomeration.cell import Cell, IndexSettings, PairResults, Sites, empty_results
-from analysis.coagglomeration.costs import costs_to_draws
-from analysis.coagglomeration.draws import counterfactuals
+from coagg.analysis.coagglomeration.cell import (
+    Cell,
+    IndexSettings,
+    PairResults,
+    Sites,
+    empty_results,
+)
+from coagg.analysis.coagglomeration.costs import costs_to_draws
+from coagg.analysis.coagglomeration.draws import counterfactuals
 
 # A draw counts as at least as costly when it is so up to this share of the cost: ties in the plane
 # (a lattice, a pile-up) come out of two different sums of the same numbers.

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from analysis.coagglomeration.cell import Cell, IndexSettings, Sites
-from analysis.coagglomeration.costs import merge_draw
-from analysis.coagglomeration.draws import draw_firms
-from analysis.network_simplex import EMPTY, Workspace, workspace
-from analysis.transport import cost_of_sites
+from coagg.analysis.coagglomeration.cell import Cell, IndexSettings, Sites
+from coagg.analysis.coagglomeration.costs import merge_draw
+from coagg.analysis.coagglomeration.draws import draw_firms
+from coagg.analysis.coagglomeration.network_simplex import EMPTY, Workspace, workspace
+from coagg.analysis.coagglomeration.transport import cost_of_sites
 
 # Halvings of the pool: 2^6 = 64 reference cells of nearly equal numbers of firms. Twice as many
 # cost twice as much to embed and change the index's error by less than a twentieth.

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial import cKDTree
 
-from analysis.comparison.inputs import checked_codes, checked_draws, checked_points
+from coagg.analysis.comparison.inputs import checked_codes, checked_draws, checked_points
 
 # Distances that differ by less are ties: rounding of projected coordinates, not geography.
 _TIE = 1e-9

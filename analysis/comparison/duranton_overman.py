@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial.distance import cdist, pdist
 
-from analysis.comparison.inputs import checked_codes, checked_draws, checked_points
+from coagg.analysis.comparison.inputs import checked_codes, checked_draws, checked_points
 from coagg.errors import CoaggError
 
 GRID = 64

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.comparison.inputs import checked_codes, checked_employment
+from coagg.analysis.comparison.inputs import checked_codes, checked_employment
 from coagg.errors import CoaggError
 
 Aggregate = Literal["mean", "share"]

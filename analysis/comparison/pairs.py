@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from analysis.comparison.colocation import colocation_test
-from analysis.comparison.duranton_overman import duranton_overman_pairs
-from analysis.comparison.employment import Aggregate, ellison_glaeser_kerr, employment_table
-from analysis.comparison.inputs import checked_codes, checked_draws, checked_points
+from coagg.analysis.comparison.colocation import colocation_test
+from coagg.analysis.comparison.duranton_overman import duranton_overman_pairs
+from coagg.analysis.comparison.employment import Aggregate, ellison_glaeser_kerr, employment_table
+from coagg.analysis.comparison.inputs import checked_codes, checked_draws, checked_points
 from coagg.errors import CoaggError
 
 EGK = "ellison_glaeser_kerr"

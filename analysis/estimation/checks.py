@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.estimation.model import Model
+from coagg.analysis.estimation.model import Model
 from coagg.errors import CoaggError
 
 COLLINEAR = 1e-9

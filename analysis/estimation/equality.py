@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.estimation import linear
-from analysis.estimation.convention import Sizes, nested
-from analysis.estimation.fit import Sample, moments, sample
-from analysis.estimation.model import Model
-from analysis.estimation.moments import positive
+from coagg.analysis.estimation import linear
+from coagg.analysis.estimation.convention import Sizes, nested
+from coagg.analysis.estimation.fit import Sample, moments, sample
+from coagg.analysis.estimation.model import Model
+from coagg.analysis.estimation.moments import positive
 from coagg.errors import CoaggError
 
 

@@ -14,11 +14,11 @@ import pandas as pd
 import pyfixest
 from pyfixest.demeaners import MapDemeaner
 
-from analysis.estimation import checks, linear
-from analysis.estimation.absorb import absorb
-from analysis.estimation.convention import sizes
-from analysis.estimation.model import Estimate, Model
-from analysis.estimation.moments import Grouping, Moments, row_blocks
+from coagg.analysis.estimation import checks, linear
+from coagg.analysis.estimation.absorb import absorb
+from coagg.analysis.estimation.convention import sizes
+from coagg.analysis.estimation.model import Estimate, Model
+from coagg.analysis.estimation.moments import Grouping, Moments, row_blocks
 from coagg.errors import CoaggError
 
 TOLERANCE = 1e-12

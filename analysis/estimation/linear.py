@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from analysis.estimation import weak
-from analysis.estimation.checks import independent
-from analysis.estimation.model import Estimate, Model
-from analysis.estimation.moments import Moments, positive
+from coagg.analysis.estimation import weak
+from coagg.analysis.estimation.checks import independent
+from coagg.analysis.estimation.model import Estimate, Model
+from coagg.analysis.estimation.moments import Moments, positive
 from coagg.errors import CoaggError
 
 

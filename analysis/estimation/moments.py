@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.estimation.convention import Sizes
+from coagg.analysis.estimation.convention import Sizes
 
 
 @dataclass(frozen=True)

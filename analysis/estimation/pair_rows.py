@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.estimation import checks
+from coagg.analysis.estimation import checks
 from coagg.errors import CoaggError
 
 Source: TypeAlias = Mapping[str, np.ndarray] | pa.Table | Path

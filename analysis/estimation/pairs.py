@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from analysis.estimation import checks, linear
-from analysis.estimation.absorb import solve_levels
-from analysis.estimation.convention import Sizes
-from analysis.estimation.model import Estimate, Model
-from analysis.estimation.moments import Grouping, Moments
-from analysis.estimation.pair_rows import (
+from coagg.analysis.estimation import checks, linear
+from coagg.analysis.estimation.absorb import solve_levels
+from coagg.analysis.estimation.convention import Sizes
+from coagg.analysis.estimation.model import Estimate, Model
+from coagg.analysis.estimation.moments import Grouping, Moments
+from coagg.analysis.estimation.pair_rows import (
     Keys,
     Source,
     column_names,

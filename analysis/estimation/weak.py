@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import optimize, stats
 
-from analysis.estimation.moments import Moments
+from coagg.analysis.estimation.moments import Moments
 from coagg.errors import CoaggError
 
 STOCK_YOGO = {

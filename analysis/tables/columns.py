@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.estimation import extras
-from analysis.estimation.equality import Equality as Stacked
-from analysis.estimation.equality import equality
-from analysis.estimation.fit import fit
-from analysis.estimation.model import Estimate, Model
-from analysis.estimation.pairs import fit_pairs
-from analysis.tables.level import Level, Pairs
-from analysis.tables.network import Network
-from analysis.tables.options import Options, permuted_names
-from analysis.tables.specification import Column, Condition, Table
-from analysis.tables.store import Equality, Fitted
+from coagg.analysis.estimation import inference as extras
+from coagg.analysis.estimation.equality import Equality as Stacked
+from coagg.analysis.estimation.equality import equality
+from coagg.analysis.estimation.fit import fit
+from coagg.analysis.estimation.model import Estimate, Model
+from coagg.analysis.estimation.pairs import fit_pairs
+from coagg.analysis.tables.level import Level, Pairs
+from coagg.analysis.tables.options import Options, permuted_names
+from coagg.analysis.tables.permutation import Network
+from coagg.analysis.tables.specification import Column, Condition, Table
+from coagg.analysis.tables.store import Equality, Fitted
 from coagg.errors import CoaggError
 
 Positions = Mapping[str, tuple[float, float]]

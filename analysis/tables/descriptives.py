@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis.tables.level import Level
-from analysis.tables.specification import Condition, Describe
-from analysis.tables.store import Described
+from coagg.analysis.tables.level import Level
+from coagg.analysis.tables.specification import Condition, Describe
+from coagg.analysis.tables.store import Described
 
 
 def described_names(wanted: Describe) -> list[str]:

@@ -13,15 +13,15 @@ import numpy as np
 import psycopg
 import pyfixest
 
-from analysis import panel_data
-from analysis.tables import store
-from analysis.tables.columns import Around, Positions, estimate_columns, estimate_tests
-from analysis.tables.descriptives import describe, described_names
-from analysis.tables.level import Cells, Level, Pairs
-from analysis.tables.network import AMOUNTS, Network
-from analysis.tables.options import THRESHOLDS, Options, respecified
-from analysis.tables.specification import Table, chosen
 from coagg import database
+from coagg.analysis.panel import read as panel_data
+from coagg.analysis.tables import store
+from coagg.analysis.tables.columns import Around, Positions, estimate_columns, estimate_tests
+from coagg.analysis.tables.descriptives import describe, described_names
+from coagg.analysis.tables.level import Cells, Level, Pairs
+from coagg.analysis.tables.options import THRESHOLDS, Options, respecified
+from coagg.analysis.tables.permutation import AMOUNTS, Network
+from coagg.analysis.tables.specification import Table, chosen
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -58,8 +58,9 @@ def code_version() -> str:
     here = Path(__file__).parent
     digest = hashlib.sha256(f"numpy {np.__version__} pyfixest {pyfixest.__version__}".encode())
     sources = sorted((here.parent / "estimation").glob("*.py"))
-    own = ("columns", "descriptives", "estimate", "level", "network", "options", "variables")
+    own = ("columns", "descriptives", "estimate", "level", "permutation", "options")
     sources += [here / f"{name}.py" for name in own]
+    sources.append(here.parent / "panel" / "variables.py")
     for file in sources:
         digest.update(file.name.encode() + file.read_bytes())
     return f"{VERSION}+{digest.hexdigest()[:12]}"

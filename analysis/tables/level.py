@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.tables.specification import Condition
-from analysis.tables.variables import CELL_KEYS, PAIR_KEYS, TRANSPOSED, base_columns, derive
+from coagg.analysis.panel.variables import CELL_KEYS, PAIR_KEYS, TRANSPOSED, base_columns, derive
+from coagg.analysis.tables.specification import Condition
 from coagg.errors import CoaggError
 
 COMPARE = {

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.estimation.model import CONVENTIONS
-from analysis.tables.specification import Column, Condition, Table
-from analysis.tables.variables import POOLS, TRANSPOSED, label, parts
+from coagg.analysis.estimation.model import CONVENTIONS
+from coagg.analysis.panel.variables import POOLS, TRANSPOSED, label, parts
+from coagg.analysis.tables.specification import Column, Condition, Table
 from coagg.errors import CoaggError
 
 THRESHOLDS = ("0.90", "0.99", "one-way")

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.tables.variables import COLUMNS, KEYS, label, near_match, unknown_part
+from coagg.analysis.panel.variables import COLUMNS, KEYS, label, near_match, unknown_part
 from coagg.errors import CoaggError
 
 HERE = Path(__file__).parent / "specifications"

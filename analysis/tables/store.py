@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 
-from analysis.estimation.model import Estimate
-from analysis.tables.specification import Table
+from coagg.analysis.estimation.model import Estimate
+from coagg.analysis.tables.specification import Table
 from coagg.errors import CoaggError
 
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from analysis import scenarios as six
-from analysis.compare import FIRMS, CompareReport, CompareRequest
-from analysis.compare import compare as compare_cells
-from analysis.comparison.pairs import COLOCATION, DURANTON_OVERMAN, EGK
-from analysis.correlation_figure import correlation_figure
+from coagg.analysis.comparison import scenarios as six
+from coagg.analysis.comparison.correlation_figure import correlation_figure
+from coagg.analysis.comparison.pairs import COLOCATION, DURANTON_OVERMAN, EGK
+from coagg.analysis.measurement.comparison import FIRMS, CompareReport, CompareRequest
+from coagg.analysis.measurement.comparison import compare as compare_cells
 from coagg.cli.index import DEFAULT_SEED
 from coagg.console import console, progress, settings, table
 from coagg.errors import CoaggError

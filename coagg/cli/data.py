@@ -12,8 +12,8 @@ from rich.markup import escape
 from coagg import prepare
 from coagg.console import console, errors, progress, settings, table
 from coagg.errors import CoaggError
-from etl import firms
-from etl import layouts as layout_files
+from coagg.etl.firms import layouts as layout_files
+from coagg.etl.firms import load as firms
 
 app = typer.Typer(help="Load files: firms of a survey year, reference data.", no_args_is_help=True)
 

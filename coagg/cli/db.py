@@ -8,8 +8,9 @@ import shutil
 import psycopg
 import typer
 
-from coagg import database, dictionary, prepare, server
+from coagg import database, prepare
 from coagg.console import console, settings
+from coagg.database import dictionary, server
 from coagg.errors import CoaggError
 from coagg.settings import read_settings
 

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from analysis.tables.curve import draw_curve, measured
-from analysis.tables.estimate import EstimateReport, estimate_tables, latest_measurement
-from analysis.tables.layout import leave_one_out_grid
-from analysis.tables.options import Options
-from analysis.tables.render_markdown import markdown
-from analysis.tables.specification import chosen, load_specifications
-from analysis.tables.store import StoredTable, command_words, read_latest, read_variants
-from analysis.tables.truth import read_truth, truth_grid, verdicts
-from analysis.tables.write import formats, pictures, table_grids, write_tables
 from coagg import database
+from coagg.analysis.tables.estimate import EstimateReport, estimate_tables, latest_measurement
+from coagg.analysis.tables.options import Options
+from coagg.analysis.tables.pages.curve import draw_curve, measured
+from coagg.analysis.tables.pages.layout import leave_one_out_grid
+from coagg.analysis.tables.pages.render_markdown import markdown
+from coagg.analysis.tables.pages.truth import read_truth, truth_grid, verdicts
+from coagg.analysis.tables.pages.write import formats, pictures, table_grids, write_tables
+from coagg.analysis.tables.specification import chosen, load_specifications
+from coagg.analysis.tables.store import StoredTable, command_words, read_latest, read_variants
 from coagg.console import console, progress, settings, table, truth_table
 from coagg.errors import CoaggError
 

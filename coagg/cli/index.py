@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from analysis.coagglomeration import IndexSettings
-from analysis.measure import IndexRequest, MeasureReport, measure
+from coagg.analysis.coagglomeration import IndexSettings
+from coagg.analysis.measurement.index import IndexRequest, MeasureReport, measure
 from coagg.console import console, progress, settings, table
 
 DEFAULT_SEED = 1998

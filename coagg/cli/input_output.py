@@ -9,7 +9,8 @@ import typer
 
 from coagg import database, prepare
 from coagg.console import console, errors, settings, table
-from etl import concordance_use, input_output
+from coagg.etl.input_output import load as input_output
+from coagg.etl.reference import concordance_use
 
 _NAMED = 8  # sectors named in a line before the rest is counted
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from analysis import maps, pairs
 from coagg import database
-from coagg import demo as demo_run
+from coagg.analysis.show import maps
+from coagg.analysis.show import top_pairs as pairs
 from coagg.console import console, settings, table
+from coagg.demo import run as demo_run
 
 show = typer.Typer(help="Show results.", no_args_is_help=True)
 

@@ -11,8 +11,11 @@ import typer
 from coagg import prepare
 from coagg.console import console, errors, settings, table
 from coagg.errors import CoaggError
-from etl import firm_panel, patent_match, patent_match_evaluate, patent_match_review
-from etl.patent_match_stages import MatchSettings
+from coagg.etl.matching import evaluate as patent_match_evaluate
+from coagg.etl.matching import firms as firm_panel
+from coagg.etl.matching import patents as patent_match
+from coagg.etl.matching import review as patent_match_review
+from coagg.etl.matching.stages import MatchSettings
 
 app = typer.Typer(
     help="Link firms over the years, and applicants of patents to firms.", no_args_is_help=True

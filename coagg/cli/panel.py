@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analysis.panel import PanelReport, PanelSettings, build_panels
+from coagg.analysis.panel.build import PanelReport, PanelSettings, build_panels
 from coagg.console import console, settings, table
 
 

@@ -10,9 +10,9 @@ from rich.markup import escape
 
 from coagg import prepare
 from coagg.console import console, errors, progress, settings, table
-from etl import citations as citation_loader
-from etl import patents as patent_loader
-from etl.ledger import InputReport
+from coagg.etl.ledger import InputReport
+from coagg.etl.patents import citations as citation_loader
+from coagg.etl.patents import load as patent_loader
 
 File = Annotated[
     Path,

@@ -11,10 +11,10 @@ import typer
 from coagg import prepare
 from coagg.console import console, errors, progress, settings
 from coagg.errors import CoaggError
-from coagg.manifest import Manifest, read_manifest
-from coagg.rebuild import Outcome, RebuildReport
-from coagg.rebuild import rebuild as do_rebuild
-from coagg.rebuild_steps import Chain
+from coagg.rebuild.engine import Outcome, RebuildReport
+from coagg.rebuild.engine import rebuild as do_rebuild
+from coagg.rebuild.manifest import Manifest, read_manifest
+from coagg.rebuild.steps import Chain
 
 COLOURS = {"done": "green", "failed": "red", "left out": "red", "would be done": "yellow"}
 

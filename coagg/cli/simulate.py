@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from coagg import prepare, simulation
+from coagg import prepare
 from coagg.console import console, settings
+from coagg.simulation import write as simulation
 
 
 def simulate(

@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from coagg import database, prepare, server
+from coagg import database, prepare
+from coagg.database import server
 
 ROWS = 60_000
 INDEX = ("index", "--survey-year", "2013", "--draws", "100", "--seed", "5", "--workers", "1",

@@ -8,9 +8,9 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from etl.agglomerations import SHIPPED, read_agglomerations
-from etl.boundaries import read_prefectures, read_regions
-from etl.simulated_economy import write_economy
+from coagg.etl.reference.agglomerations import SHIPPED, read_agglomerations
+from coagg.etl.reference.boundaries import read_prefectures, read_regions
+from coagg.simulation.economy import write_economy
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from coagg.errors import CoaggError
-from etl import coordinates
+from coagg.etl import coordinates
 
 
 def from_wgs84(lon: np.ndarray, lat: np.ndarray, datum: str) -> coordinates.Points:

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from coagg import database, dictionary
+from coagg import database
+from coagg.database import dictionary
 from coagg.settings import PROJECT, SQL
 
 QUERIES = sorted((SQL / "queries").glob("*.sql"))

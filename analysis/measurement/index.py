@@ -1,0 +1,314 @@
+"""Measure the index for a survey year: cells into units of work, each committed on its own.
+
+A unit is a block of fixed industries of one cell. Its input hash covers the points, the settings,
+the block and the code, so a unit whose inputs are unchanged is skipped, and a run that was killed
+goes on where it stopped. Workers get arrays and return arrays; only the caller's process talks to
+the data base.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import psycopg
+from psycopg.types.json import Jsonb
+
+from coagg import database
+from coagg.analysis.cells import points as firm_points
+from coagg.analysis.cells.projection import project_km
+from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
+from coagg.analysis.measurement.code_version import CODE_VERSION
+from coagg.analysis.measurement.workers import Unit, run_units
+from coagg.errors import CoaggError
+from coagg.settings import Settings
+
+DIRECTIONS = ("from-fixed", "from-redrawn")
+BLOCK_INDUSTRIES = (
+    16  # of a unit: small enough to lose little to a kill, large enough to share work
+)
+
+
+@dataclass(frozen=True)
+class IndexRequest:
+    """What `coagg index` was asked for.
+
+    Only `index`, min_firms, pile_ups, spread_km, direction and classification are settings of the
+    result; the rest says where and how to run. `classification` None: each year's own.
+    """
+
+    survey_year: int
+    index: IndexSettings
+    country: str = "CN"
+    agglomerations: Sequence[str] = ()
+    min_firms: int = 1
+    pile_ups: str = "keep"
+    spread_km: float = 1.0
+    direction: str = "from-fixed"
+    classification: str | None = None
+    workers: int = 1
+    scheduler: str | None = None
+    force: bool = False
+
+    def result_settings(self) -> dict[str, object]:
+        """Everything that changes a number."""
+        chosen = {"index": asdict(self.index), "min_firms": self.min_firms}
+        chosen |= {"pile_ups": self.pile_ups, "direction": self.direction}
+        if self.pile_ups == "spread":
+            chosen["spread_km"] = self.spread_km
+        if self.classification is not None:
+            chosen["classification"] = self.classification
+        return chosen
+
+    def settings_sha256(self) -> str:
+        """The hash by which a measurement is known."""
+        return hashlib.sha256(
+            json.dumps(self.result_settings(), sort_keys=True).encode()
+        ).hexdigest()
+
+
+@dataclass
+class MeasureReport:
+    """What a run did: cells, units and pairs, done and skipped, and the time."""
+
+    measurement_id: int
+    cells: list[tuple[str, int, int]] = field(default_factory=list)  # code, firms, industries
+    units_done: int = 0
+    units_skipped: int = 0
+    pairs_done: int = 0
+    pairs_skipped: int = 0
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+
+Progress = Callable[[int, int], None]  # pairs done, pairs in all
+
+
+def measure(
+    settings: Settings, request: IndexRequest, progress: Progress = lambda done, total: None
+) -> MeasureReport:
+    """Measure all ordered pairs of three-digit industries of the asked cells.
+
+    Raises CoaggError for an unknown agglomeration, a year without firms, or impossible settings;
+    units finished before a fault are kept.
+    """
+    _check(request)
+    started = time.monotonic()
+    with database.snapshot(settings) as reader:
+        cells = list(_cells(reader, request))
+    with database.connect(settings, autocommit=True) as writer:  # a unit is a transaction
+        report = MeasureReport(_measurement(writer, request))
+        pending: list[Unit] = []
+        total = 0
+        for cell, code, digest in cells:
+            report.cells.append((code, len(cell.points_km), len(cell.industries)))
+            units = _units(cell, code, digest, request)
+            _forget_surplus(writer, report.measurement_id, request, code, len(units))
+            known = {} if request.force else _finished(writer, report.measurement_id, request, code)
+            for unit in units:
+                total += unit.pairs
+                if known.get(unit.block) == unit.input_sha256:
+                    report.units_skipped += 1
+                    report.pairs_skipped += unit.pairs
+                else:
+                    pending.append(unit)
+        progress(report.pairs_skipped, total)
+        by_code = {code: cell for cell, code, _ in cells}
+        for unit, results, cpu_seconds in run_units(
+            by_code, pending, request.index, request.workers, request.scheduler
+        ):
+            cell = by_code[unit.agglomeration_code]
+            _write(writer, report.measurement_id, request, cell, unit, results, cpu_seconds)
+            report.units_done += 1
+            report.pairs_done += unit.pairs
+            report.cpu_seconds += cpu_seconds
+            progress(report.pairs_skipped + report.pairs_done, total)
+    report.wall_seconds = time.monotonic() - started
+    if report.pairs_done + report.pairs_skipped == 0:
+        raise CoaggError(
+            f"{request.country} {request.survey_year}: no agglomeration has two industries of "
+            f"{request.min_firms} firms or more; lower --min-firms or load more firms"
+        )
+    return report
+
+
+def _check(request: IndexRequest) -> None:
+    if request.index.draws < 1:
+        raise CoaggError(f"{request.index.draws} draws: at least 1 is needed (1000 is usual)")
+    if request.min_firms < 1:
+        raise CoaggError(f"min-firms {request.min_firms}: at least 1 is needed")
+    if request.workers < 1:
+        raise CoaggError(f"{request.workers} workers: at least 1 is needed")
+    if request.direction not in DIRECTIONS:
+        raise CoaggError(f"direction {request.direction!r}: say one of {', '.join(DIRECTIONS)}")
+
+
+def _cells(
+    connection: psycopg.Connection, request: IndexRequest
+) -> Iterator[tuple[Cell, str, str]]:
+    """Cells asked for, each with its agglomeration code and the hash of its points."""
+    if request.classification is not None:
+        firm_points.check_classification(connection, request.classification)
+    chosen = firm_points.chosen_agglomerations(
+        connection, request.country, request.survey_year, request.agglomerations
+    )
+    for code in chosen:
+        firms = firm_points.read_points(
+            connection, request.country, request.survey_year, code, request.classification
+        )
+        projected, _ = project_km(firms.lon, firms.lat)
+        stays, projected = firm_points.treat_pile_ups(
+            firms, projected, request.pile_ups, request.spread_km
+        )
+        names, counts = np.unique(firms.industry[stays], return_counts=True)
+        enter = (counts >= request.min_firms) & (names != "")
+        industries = tuple(names[enter].tolist())
+        number = {name: position for position, name in enumerate(industries)}
+        yield (
+            Cell(
+                key=f"{request.country}/{request.survey_year}/{code}",
+                points_km=np.ascontiguousarray(projected[stays]),
+                industry=np.array(
+                    [number.get(name, -1) for name in firms.industry[stays]], dtype=np.int32
+                ),
+                industries=industries,
+                points_degrees=np.column_stack((firms.lon, firms.lat))[stays]
+                if request.index.method == "published"
+                else None,
+            ),
+            code,
+            firms.sha256(),
+        )
+
+
+def _units(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -> list[Unit]:
+    count = len(cell.industries)
+    if count < 2:
+        return []
+    settings = json.dumps(request.result_settings(), sort_keys=True)
+    units = []
+    for block, first in enumerate(range(0, count, BLOCK_INDUSTRIES)):
+        fixed = tuple(range(first, min(first + BLOCK_INDUSTRIES, count)))
+        parts = "\n".join((CODE_VERSION, settings, cell.key, points_sha256, repr(fixed)))
+        units.append(
+            Unit(
+                code,
+                block,
+                fixed,
+                pairs=len(fixed) * (count - 1),
+                points_sha256=points_sha256,
+                input_sha256=hashlib.sha256(parts.encode()).hexdigest(),
+            )
+        )
+    return units
+
+
+def _measurement(connection: psycopg.Connection, request: IndexRequest) -> int:
+    chosen = request.result_settings()
+    digest = request.settings_sha256()
+    connection.execute(
+        "INSERT INTO coagglomeration.measurement (settings_sha256, method, cost, draws, seed, "
+        "min_firms, pile_ups, direction, settings) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "ON CONFLICT (settings_sha256) DO NOTHING",
+        (
+            digest, request.index.method, request.index.cost, request.index.draws,
+            request.index.seed, request.min_firms, request.pile_ups, request.direction,
+            Jsonb(chosen),
+        ),
+    )  # fmt: skip
+    row = connection.execute(
+        "SELECT measurement_id FROM coagglomeration.measurement WHERE settings_sha256 = %s",
+        (digest,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+CELL_OF_UNIT = (
+    "measurement_id = %s AND country = %s AND survey_year = %s AND agglomeration_code = %s"
+)
+
+
+def _finished(
+    connection: psycopg.Connection, measurement_id: int, request: IndexRequest, code: str
+) -> dict[int, str]:
+    return dict(
+        connection.execute(
+            f"SELECT block, input_sha256 FROM coagglomeration.unit WHERE {CELL_OF_UNIT}",
+            (measurement_id, request.country, request.survey_year, code),
+        ).fetchall()
+    )
+
+
+def _forget_surplus(
+    connection: psycopg.Connection,
+    measurement_id: int,
+    request: IndexRequest,
+    code: str,
+    blocks: int,
+) -> None:
+    """Blocks that the cell no longer has (it lost industries) would be stale for ever."""
+    connection.execute(
+        f"DELETE FROM coagglomeration.unit WHERE {CELL_OF_UNIT} AND block >= %s",
+        (measurement_id, request.country, request.survey_year, code, blocks),
+    )
+
+
+def _write(
+    connection: psycopg.Connection,
+    measurement_id: int,
+    request: IndexRequest,
+    cell: Cell,
+    unit: Unit,
+    results: PairResults,
+    cpu_seconds: float,
+) -> None:
+    """Replace one unit, in one transaction."""
+    key = (
+        measurement_id, request.country, request.survey_year, unit.agglomeration_code, unit.block
+    )  # fmt: skip
+    with connection.transaction():
+        # a run beside this one with the same settings waits here, then finds the same numbers
+        connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ("/".join(map(str, key)),)
+        )
+        names = cell.industries
+        fixed = [names[i] for i in unit.fixed]
+        # where the cell's industries changed, an older unit holds some of these in another block
+        connection.execute(
+            f"DELETE FROM coagglomeration.unit WHERE {CELL_OF_UNIT} "
+            "AND (block = %s OR fixed_industries && %s)",
+            (*key, fixed),
+        )
+        connection.execute(
+            "INSERT INTO coagglomeration.unit (measurement_id, country, survey_year, "
+            "agglomeration_code, block, fixed_industries, firms, pairs, points_sha256, "
+            "input_sha256, code_version, cpu_seconds) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                *key, fixed, len(cell.points_km), unit.pairs,
+                unit.points_sha256, unit.input_sha256, CODE_VERSION, cpu_seconds,
+            ),
+        )  # fmt: skip
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY coagglomeration.pair_result (measurement_id, country, survey_year, "
+                "agglomeration_code, block, fixed_industry, redrawn_industry, fixed_firms, "
+                "redrawn_firms, observed_cost, null_mean, null_sd, index, standard_error, "
+                "exact_draws) FROM STDIN"
+            ) as copy,
+        ):
+            columns = [
+                results.fixed_firms, results.redrawn_firms, results.observed_cost,
+                results.null_mean, results.null_sd, results.index, results.standard_error,
+                results.draws,
+            ]  # fmt: skip
+            for j, k, *numbers in zip(
+                results.fixed, results.redrawn, *(c.tolist() for c in columns), strict=True
+            ):
+                copy.write_row((*key, names[j], names[k], *numbers))

@@ -1,0 +1,344 @@
+"""Build the panel of a survey year: cells and ordered pairs with everything the tables need.
+
+The arithmetic is SQL (sql/transforms/panel, run in order in one transaction); this module settles
+the settings, finds out whether anything changed, and keeps the ledger panel.build.
+
+Rules. A cell is an industry that the index of the year has in the agglomeration; all its ordered
+pairs are in the panel. 0 means nothing there (no patents, no near industry, no citation); null
+means not known (no sector in the input-output table, no revealed advantage to condition on, no UK
+counterpart, shares of a zero total). A patent counts in the year of application, when granted,
+whole in each cell of a matched applicant, once a cell; its industry and place are those of the
+firm row the match names. Citations j -> k are made by patents of the cell (j, c) to patents of
+industry k anywhere (setting `cited`), counted in the citing patent's year.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from coagg import database
+from coagg.errors import CoaggError
+from coagg.settings import SQL, Settings
+from coagg.version import VERSION
+
+TRANSFORMS = SQL / "transforms" / "panel"
+STEPS = (
+    "10_firms.sql", "20_index.sql", "30_patents.sql", "40_dependence.sql", "50_pairs.sql",
+    "60_cells.sql", "70_facts.sql",
+)  # fmt: skip
+TECH = ("patents", "output")
+CITED = ("anywhere", "same-agglomeration")
+WORK_MEMORY = "192MB"
+
+YEARS = """
+SELECT survey_year FROM coagglomeration.unit
+WHERE measurement_id = %s AND country = %s
+GROUP BY survey_year ORDER BY survey_year
+"""
+LATEST = """
+SELECT measurement_id FROM coagglomeration.unit
+WHERE country = %s AND (%s::text IS NULL OR agglomeration_code = %s)
+GROUP BY measurement_id
+ORDER BY max(finished_at) DESC, measurement_id DESC LIMIT 1
+"""
+UNFINISHED = """
+SELECT agglomeration_code FROM coagglomeration.pair_result
+WHERE measurement_id = %s AND country = %s AND survey_year = %s
+GROUP BY agglomeration_code
+HAVING count(DISTINCT fixed_industry) <> count(DISTINCT redrawn_industry)
+ORDER BY agglomeration_code
+"""
+# what most firms of the year are coded in, where the index was measured in the year's own
+OWN_CLASSIFICATION = """
+SELECT classification FROM clean.firm
+WHERE country = %s AND survey_year = %s AND classification IS NOT NULL
+GROUP BY classification ORDER BY count(*) DESC, classification LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class PanelSettings:
+    """What changes a number of the panel, beside its inputs.
+
+    window_years: patents applied for in t to t + window_years - 1 count. tech: amounts whose
+    revealed advantage makes Tech, patents or output. cited: where cited patents' firms may be,
+    anywhere or same-agglomeration. io_table: name, None for the nearest year (the older on a tie).
+    """
+
+    window_years: int = 1
+    tech: str = "patents"
+    cited: str = "anywhere"
+    io_table: str | None = None
+
+
+@dataclass
+class PanelReport:
+    """What was built for one survey year; `skipped`: nothing had changed."""
+
+    measurement_id: int
+    country: str
+    survey_year: int
+    cells: int
+    pairs: int
+    skipped: bool
+    seconds: float
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def latest_measurement(
+    connection: psycopg.Connection, country: str, agglomeration: str | None = None
+) -> int | None:
+    """The measurement with the newest unit of the country; None without any."""
+    row = connection.execute(LATEST, (country, agglomeration, agglomeration)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def index_years(connection: psycopg.Connection, measurement_id: int, country: str) -> list[int]:
+    """Survey years the measurement has.
+
+    Raises CoaggError naming the command for a measurement that does not exist or has no index of
+    the country.
+    """
+    found = [int(year) for (year,) in connection.execute(YEARS, (measurement_id, country))]
+    if not found:
+        known = [
+            str(number)
+            for (number,) in connection.execute(
+                "SELECT DISTINCT measurement_id FROM coagglomeration.unit WHERE country = %s "
+                "ORDER BY 1",
+                (country,),
+            )
+        ]
+        raise CoaggError(
+            f"measurement {measurement_id} has no index of {country}; those that have: "
+            f"{', '.join(known) or 'none'} (coagg index --survey-year YEAR)"
+        )
+    return found
+
+
+def build_panel(
+    settings: Settings,
+    measurement_id: int,
+    survey_year: int,
+    *,
+    uk_measurement_id: int | None = None,
+    country: str = "CN",
+    chosen: PanelSettings | None = None,
+    force: bool = False,
+) -> PanelReport:
+    """Build the panel of one (measurement, country, survey year), in one transaction.
+
+    `uk_measurement_id` None: the newest index of agglomeration UK; where there is none, the UK
+    columns are null. A year whose inputs and settings are unchanged is left as it is, unless
+    `force`. Raises CoaggError, with nothing changed, for a year without an index or with an
+    unfinished one, an unknown input-output table and impossible settings.
+    """
+    chosen = chosen or PanelSettings()
+    _check(chosen)
+    started = time.monotonic()
+    with database.connect(settings) as connection:  # one transaction, committed at its end
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        key = (measurement_id, country, survey_year)
+        # session locks come before the snapshot: who waited sees what the other built
+        connection.autocommit = True
+        lock = ("/".join(("panel", *map(str, key))),)
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
+        connection.autocommit = False
+        _check_index(connection, measurement_id, country, survey_year)
+        values = _values(connection, key, chosen, uk_measurement_id)
+        digest = _fingerprint(connection, values)
+        built = connection.execute(
+            "SELECT cells, pairs, facts FROM panel.build WHERE measurement_id = %s "
+            "AND country = %s AND survey_year = %s AND input_sha256 = %s",
+            (*key, digest),
+        ).fetchone()
+        if built and not force:
+            return PanelReport(*key, built[0], built[1], True, time.monotonic() - started, built[2])
+        cells, pairs, facts = _run(connection, values)
+        seconds = time.monotonic() - started
+        connection.execute(
+            "INSERT INTO panel.build (measurement_id, country, survey_year, input_sha256, "
+            "settings, cells, pairs, facts, code_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, "
+            "%s) ON CONFLICT (measurement_id, country, survey_year) DO UPDATE SET "
+            "input_sha256 = excluded.input_sha256, settings = excluded.settings, "
+            "cells = excluded.cells, pairs = excluded.pairs, facts = excluded.facts, "
+            "code_version = excluded.code_version, built_at = now()",
+            (
+                *key,
+                digest,
+                Jsonb(values),
+                cells,
+                pairs,
+                Jsonb(facts),
+                f"{VERSION}+{code_version()[:12]}",
+            ),
+        )
+    return PanelReport(*key, cells, pairs, False, seconds, facts)
+
+
+def build_panels(
+    settings: Settings,
+    survey_years: Sequence[int] = (),
+    *,
+    measurement_id: int | None = None,
+    uk_measurement_id: int | None = None,
+    country: str = "CN",
+    chosen: PanelSettings | None = None,
+    force: bool = False,
+) -> list[PanelReport]:
+    """Build several years: all that the measurement has by default, the newest measurement."""
+    with database.connect(settings) as connection:
+        number = measurement_id or latest_measurement(connection, country)
+        if number is None:
+            raise CoaggError(f"no index of {country} to build on: coagg index --survey-year YEAR")
+        years = index_years(connection, number, country)
+    for year in survey_years:
+        if year not in years:
+            raise _no_index(number, country, year, years)
+    return [
+        build_panel(
+            settings, number, year, uk_measurement_id=uk_measurement_id, country=country,
+            chosen=chosen, force=force,
+        )
+        for year in (survey_years or years)
+    ]  # fmt: skip
+
+
+def _check(chosen: PanelSettings) -> None:
+    if chosen.window_years < 1:
+        raise CoaggError(f"window {chosen.window_years}: at least 1 year is needed")
+    if chosen.tech not in TECH:
+        raise CoaggError(f"tech {chosen.tech!r}: say one of {', '.join(TECH)}")
+    if chosen.cited not in CITED:
+        raise CoaggError(f"cited {chosen.cited!r}: say one of {', '.join(CITED)}")
+
+
+def _no_index(number: int, country: str, year: int, years: Sequence[int]) -> CoaggError:
+    return CoaggError(
+        f"measurement {number} has no index of {country} {year}, only of "
+        f"{', '.join(map(str, years))}: coagg index --survey-year {year}, same settings, first"
+    )
+
+
+def _check_index(
+    connection: psycopg.Connection, measurement_id: int, country: str, survey_year: int
+) -> None:
+    years = index_years(connection, measurement_id, country)
+    if survey_year not in years:
+        raise _no_index(measurement_id, country, survey_year, years)
+    _check_finished(connection, measurement_id, country, survey_year)
+
+
+def _check_finished(
+    connection: psycopg.Connection, measurement_id: int, country: str, survey_year: int
+) -> None:
+    unfinished = connection.execute(UNFINISHED, (measurement_id, country, survey_year)).fetchall()
+    if unfinished:
+        raise CoaggError(
+            f"measurement {measurement_id}, {country} {survey_year}: the index of "
+            f"{', '.join(code for (code,) in unfinished)} is unfinished: "
+            f"coagg index --survey-year {survey_year} goes on where it stopped"
+        )
+
+
+def _values(
+    connection: psycopg.Connection,
+    key: tuple[int, str, int],
+    chosen: PanelSettings,
+    uk_measurement_id: int | None,
+) -> dict[str, Any]:
+    """All settings of the transforms, those left open settled from what is loaded."""
+    measurement_id, country, survey_year = key
+    row = connection.execute(
+        "SELECT settings ->> 'classification' FROM coagglomeration.measurement "
+        "WHERE measurement_id = %s",
+        (measurement_id,),
+    ).fetchone()
+    classification = row[0] if row else None
+    if classification is None:
+        own = connection.execute(OWN_CLASSIFICATION, (country, survey_year)).fetchone()
+        if own is None:
+            raise CoaggError(
+                f"{country} {survey_year} has no firm with a classification: load the year again "
+                f"(coagg load firms FILE --survey-year {survey_year})"
+            )
+        classification = own[0]
+    uk_measurement_id, uk_year = _uk(connection, uk_measurement_id)
+    return {
+        "measurement_id": measurement_id,
+        "country": country,
+        "survey_year": survey_year,
+        "classification": classification,
+        **asdict(chosen),
+        "io_table": _io_table(connection, chosen.io_table, survey_year),
+        "uk_measurement_id": uk_measurement_id,
+        "uk_survey_year": uk_year,
+    }
+
+
+def _uk(
+    connection: psycopg.Connection, uk_measurement_id: int | None
+) -> tuple[int | None, int | None]:
+    """Measurement of the UK index and its newest survey year."""
+    number = uk_measurement_id or latest_measurement(connection, "GB", "UK")
+    if number is None:
+        return None, None
+    row = connection.execute(
+        "SELECT max(survey_year) FROM coagglomeration.unit WHERE measurement_id = %s "
+        "AND country = 'GB' AND agglomeration_code = 'UK'",
+        (number,),
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise CoaggError(
+            f"measurement {number} has no index of agglomeration UK: "
+            "coagg index --country GB --agglomeration UK --survey-year YEAR"
+        )
+    _check_finished(connection, number, "GB", int(row[0]))
+    return number, int(row[0])
+
+
+def _io_table(connection: psycopg.Connection, asked: str | None, survey_year: int) -> str | None:
+    tables = connection.execute(
+        "SELECT io_table FROM reference.io_table ORDER BY abs(year - %s), year, io_table",
+        (survey_year,),
+    ).fetchall()
+    names = [str(name) for (name,) in tables]
+    if asked is None:
+        return names[0] if names else None
+    if asked not in names:
+        raise CoaggError(
+            f"input-output table {asked!r} is not loaded; those are {', '.join(names) or 'none'}"
+        )
+    return asked
+
+
+def _run(connection: psycopg.Connection, values: dict[str, Any]) -> tuple[int, int, dict[str, Any]]:
+    connection.execute("SELECT set_config('work_mem', %s, true)", (WORK_MEMORY,))
+    connection.execute("SET LOCAL jit = off")  # compiling costs more than these queries gain
+    for step in STEPS[:-1]:
+        database.run_file(connection, TRANSFORMS / step, values)
+    ((cells, pairs, facts),) = database.query_file(connection, TRANSFORMS / STEPS[-1], values)
+    return cells, pairs, facts
+
+
+def code_version() -> str:
+    """Hash of the SQL that makes the panel."""
+    digest = hashlib.sha256()
+    for file in (*sorted(TRANSFORMS.glob("*.sql")), SQL / "definitions" / "35_panel.sql"):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _fingerprint(connection: psycopg.Connection, values: dict[str, Any]) -> str:
+    """Hash over inputs, settings and the SQL that makes the panel."""
+    ((inputs,),) = database.query_file(connection, TRANSFORMS / "fingerprint.sql", values)
+    text = "\n".join((code_version(), json.dumps(values, sort_keys=True), inputs))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""The panel as it is estimated from: cells as a frame, pairs as a Parquet file.
+
+Pairs are read once, year by year, from PostGIS through ADBC (`panel_pairs`) and written to Parquet
+in row groups, so memory does not grow with the panel. The file's name holds a hash of the ledger
+panel.build, so a panel that was built again is read again. Cells are few and are read each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import adbc_driver_postgresql.dbapi as adbc
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from coagg import database
+from coagg.analysis.estimation.pair_rows import CHUNK
+from coagg.analysis.panel import read_pairs as panel_pairs
+from coagg.analysis.panel.variables import CELL_COLUMNS, CELL_KEYS, PAIR_KEYS
+from coagg.errors import CoaggError
+from coagg.settings import Settings
+
+TEXT_KEYS = ("agglomeration_code", "from_industry", "to_industry")
+FORMAT = "4"  # raise when the columns of the file change
+
+CELLS = sql.SQL(
+    "SELECT {} FROM panel.industry_cell WHERE measurement_id = %s AND country = %s "
+    "ORDER BY survey_year, agglomeration_code, industry"
+).format(sql.SQL(", ").join(map(sql.Identifier, (*CELL_KEYS, *CELL_COLUMNS))))
+BUILDS = """
+SELECT survey_year, input_sha256, built_at::text FROM panel.build
+WHERE measurement_id = %s AND country = %s ORDER BY survey_year
+"""
+
+
+def cell_frame(connection: psycopg.Connection, measurement_id: int, country: str) -> pd.DataFrame:
+    """All cells: keys and columns of panel.industry_cell, ordered by year, agglomeration, industry.
+
+    Missing numbers are NaN. Raises CoaggError when the panel was not built.
+    """
+    _builds(connection, measurement_id, country)
+    cursor = connection.cursor(binary=True)  # text would take twice the time
+    rows = cursor.execute(CELLS, (measurement_id, country)).fetchall()
+    frame = pd.DataFrame(rows, columns=[*CELL_KEYS, *CELL_COLUMNS])
+    return frame.astype(dict.fromkeys(CELL_COLUMNS, "float64"))
+
+
+def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
+    """The Parquet file of all ordered pairs, made when there is none of the panel as it is now.
+
+    Columns: the keys and numbers of panel.industry_pair without measurement and country, ordered
+    by year, agglomeration, j, k. Raises CoaggError when the panel was not built.
+    """
+    folder = settings.data_dir / "cache"
+    # the data base's name keeps the demo's panel apart from the real one's
+    stem = f"pairs-{database.database_name(settings)}-{country}-{measurement_id}-"
+    with database.connect(settings) as connection:
+        builds = _builds(connection, measurement_id, country)
+    place = folder / f"{stem}{_key(builds)}.parquet"
+    if not place.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
+        os.close(handle)
+        try:
+            _write(settings, measurement_id, country, [int(b[0]) for b in builds], Path(name))
+            with database.connect(settings) as connection:
+                if _builds(connection, measurement_id, country) != builds:
+                    raise CoaggError(
+                        f"the panel of measurement {measurement_id} was built again while it was "
+                        "being read: call again"
+                    )
+            for old in folder.glob(f"{stem}*.parquet"):
+                old.unlink(missing_ok=True)
+            os.replace(name, place)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    return place
+
+
+def pair_table(
+    settings: Settings, measurement_id: int, country: str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Ordered pairs in memory, all columns or those asked for; text keys dictionary-encoded."""
+    place = pair_parquet(settings, measurement_id, country)
+    asked = None if columns is None else list(columns)
+    return pq.read_table(place, columns=asked, read_dictionary=list(TEXT_KEYS), memory_map=True)
+
+
+def _builds(
+    connection: psycopg.Connection, measurement_id: int, country: str
+) -> list[tuple[int, str, str]]:
+    builds = connection.execute(BUILDS, (measurement_id, country)).fetchall()
+    if not builds:
+        raise CoaggError(
+            f"measurement {measurement_id} has no panel of {country}: "
+            f"coagg panel --measurement {measurement_id} --country {country}"
+        )
+    return builds
+
+
+def _key(builds: list[tuple[int, str, str]]) -> str:
+    return hashlib.sha256(repr((FORMAT, panel_pairs.QUERY, builds)).encode()).hexdigest()[:16]
+
+
+def _write(
+    settings: Settings, measurement_id: int, country: str, years: list[int], place: Path
+) -> None:
+    """Row groups are as long as the pieces of an estimation, so that each is read once."""
+    left: pa.Table | None = None
+    writer: pq.ParquetWriter | None = None
+    with adbc.connect(database.conninfo(settings)) as connection, connection.cursor() as cursor:
+        for year in years:
+            table = panel_pairs.year_pairs(cursor, measurement_id, country, year)
+            if left is not None:
+                table = pa.concat_tables([left, table]).unify_dictionaries()
+            if writer is None:
+                # numbers hardly repeat: a dictionary of them is slower to write and to read
+                writer = pq.ParquetWriter(
+                    place,
+                    table.schema,
+                    compression="lz4",
+                    use_dictionary=list(PAIR_KEYS),
+                    write_statistics=False,
+                )
+            whole = len(table) - len(table) % CHUNK
+            writer.write_table(table.slice(0, whole), row_group_size=CHUNK)
+            left = table.slice(whole)
+    if writer is not None and left is not None:
+        writer.write_table(left)
+        writer.close()

@@ -1,0 +1,1 @@
+"""What `coagg show` and `coagg map` answer."""

@@ -1,0 +1,1 @@
+"""From stored numbers to paper: layout, notes, and a renderer a format."""

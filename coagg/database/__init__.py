@@ -1,0 +1,31 @@
+"""The one way from Python to PostGIS: connections, schema, SQL files, the private server."""
+
+from coagg.database.connection import (
+    connect,
+    conninfo,
+    create,
+    database_name,
+    demo_settings,
+    drop,
+    engine,
+    exists,
+    query_file,
+    run_file,
+    snapshot,
+    upgrade,
+)
+
+__all__ = [
+    "connect",
+    "conninfo",
+    "create",
+    "database_name",
+    "demo_settings",
+    "drop",
+    "engine",
+    "exists",
+    "query_file",
+    "run_file",
+    "snapshot",
+    "upgrade",
+]

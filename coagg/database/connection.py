@@ -1,0 +1,253 @@
+"""Connections, migrations and definitions: the one way from Python to PostGIS.
+
+psycopg runs SQL files and COPY; SQLAlchemy and GeoAlchemy2 serve GeoPandas. Objects are always
+schema-qualified and `search_path` is never touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+
+from coagg.database import server
+from coagg.errors import CoaggError
+from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
+
+MIGRATIONS_CODE = Path(__file__).with_name("revisions")
+UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
+
+
+def conninfo(settings: Settings | None = None) -> str:
+    """Connection string of the configured data base; starts the private server if that is meant."""
+    settings = settings or read_settings()
+    if settings.database_url is None:
+        return server.start(settings).conninfo(settings.database_name or MAIN_DATABASE)
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(settings.database_url)
+    except psycopg.ProgrammingError as fault:
+        raise CoaggError(f"COAGG_DATABASE_URL cannot be read: {_one_line(fault)}") from None
+    if settings.database_name:
+        parts["dbname"] = settings.database_name
+    parts.setdefault("dbname", MAIN_DATABASE)
+    return psycopg.conninfo.make_conninfo("", **parts)
+
+
+def database_name(settings: Settings) -> str:
+    """Name of the configured data base."""
+    if settings.database_name:
+        return settings.database_name
+    if settings.database_url is None:
+        return MAIN_DATABASE
+    parts = psycopg.conninfo.conninfo_to_dict(settings.database_url)
+    return str(parts.get("dbname") or MAIN_DATABASE)
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The same server, with the demo's own data base beside the real one."""
+    return settings.for_database(database_name(settings) + DEMO_SUFFIX)
+
+
+def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
+    """A psycopg connection; CoaggError in one line when the server cannot be had."""
+    target = conninfo(settings)
+    try:
+        return psycopg.connect(target, connect_timeout=10, **options)
+    except psycopg.OperationalError as fault:
+        remedy = "is it running? (coagg db status)"
+        if f'database "{psycopg.conninfo.conninfo_to_dict(target).get("dbname")}"' in str(fault):
+            remedy = "coagg db upgrade makes it"
+        raise CoaggError(
+            f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
+        ) from None
+
+
+def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
+    """A SQLAlchemy engine over `connect`, for GeoPandas and typed reads."""
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(settings), poolclass=sqlalchemy.NullPool
+    )
+
+
+def exists(settings: Settings) -> bool:
+    """True when the configured data base exists on its server."""
+    with _maintenance(settings) as connection:
+        row = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", (database_name(settings),)
+        ).fetchone()
+    return row is not None
+
+
+def create(settings: Settings) -> None:
+    """Create the configured data base if it is missing."""
+    name = database_name(settings)
+    if exists(settings):
+        return
+    with _maintenance(settings) as connection:
+        try:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                    sql.Identifier(name)
+                )
+            )
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            return  # another process was faster
+        except psycopg.errors.InsufficientPrivilege:
+            raise CoaggError(
+                f"data base {name!r} does not exist and this role may not create it: "
+                f"ask its administrator for CREATE DATABASE {name}, or for the right CREATEDB"
+            ) from None
+
+
+def drop(settings: Settings) -> None:
+    """Drop the configured data base and everything in it."""
+    with _maintenance(settings) as connection:
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+                sql.Identifier(database_name(settings))
+            )
+        )
+
+
+def upgrade(settings: Settings | None = None) -> list[str]:
+    """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
+    settings = settings or read_settings()
+    create(settings)
+    done: list[str] = []
+    with connect(settings, autocommit=True) as guard:
+        guard.execute("SELECT pg_advisory_lock(%s)", (UPGRADE_LOCK,))
+        before = _revision(guard)
+        _check_extension(guard)
+        configuration = Config()
+        configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
+        with engine(settings).connect() as connection:
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, "head")
+        after = _revision(guard)
+        if after != before:
+            done.append(f"schema {before or 'empty'} -> {after}")
+        with connect(settings) as connection_:
+            done += apply_definitions(connection_)
+    return done
+
+
+def apply_definitions(connection: psycopg.Connection) -> list[str]:
+    """Re-apply all of sql/definitions, in one transaction, when any file of it changed."""
+    files = sorted((SQL / "definitions").glob("*.sql"))
+    digest = hashlib.sha256(b"".join(f.name.encode() + f.read_bytes() for f in files)).hexdigest()
+    row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
+    if row and row[0] == digest:
+        return []
+    for file in files:
+        run_file(connection, file)
+    connection.execute("DELETE FROM ops.definitions")
+    connection.execute("INSERT INTO ops.definitions (sha256) VALUES (%s)", (digest,))
+    connection.commit()
+    return [f"{len(files)} definition files applied"]
+
+
+def run_file(
+    connection: psycopg.Connection, path: Path, values: Mapping[str, object] | None = None
+) -> int:
+    """Run a SQL file of one or more statements in the connection's transaction.
+
+    `values` become transaction-local settings `coagg.<name>`, which the file reads through
+    `ops.setting(name)`. Returns the row count of the last statement. Raises CoaggError naming the
+    file when it is missing.
+    """
+    return _run_file(connection, path, values).rowcount
+
+
+def query_file(
+    connection: psycopg.Connection, path: Path, values: Mapping[str, object] | None = None
+) -> list[tuple[Any, ...]]:
+    """Run a SQL file like `run_file`; returns the rows of its last statement."""
+    return _run_file(connection, path, values).fetchall()
+
+
+def _run_file(
+    connection: psycopg.Connection, path: Path, values: Mapping[str, object] | None
+) -> psycopg.Cursor[Any]:
+    if not path.exists():
+        raise CoaggError(f"{path} is missing: the installation is incomplete")
+    for name, value in (values or {}).items():
+        connection.execute(
+            "SELECT set_config(%s, %s, true)",
+            (f"coagg.{name}", "" if value is None else str(value)),
+        )
+    # the file is ours and takes no parameters: psycopg sends it whole, as psql would
+    cursor = connection.execute(path.read_bytes())
+    while cursor.nextset():
+        pass
+    return cursor
+
+
+def snapshot(settings: Settings | None = None) -> psycopg.Connection:
+    """A read-only connection whose statements all see one state of the data base."""
+    connection = connect(settings)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    return connection
+
+
+@contextmanager
+def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
+    """An autocommit connection to a data base that is always there."""
+    target = psycopg.conninfo.conninfo_to_dict(conninfo(settings))
+    fault: Exception | None = None
+    for name in ("postgres", "template1", target.get("dbname")):
+        try:
+            connection = psycopg.connect(
+                psycopg.conninfo.make_conninfo("", **{**target, "dbname": name}),
+                autocommit=True,
+                connect_timeout=10,
+            )
+        except psycopg.OperationalError as this:
+            fault = this
+            continue
+        with connection:
+            yield connection
+        return
+    assert fault is not None
+    raise CoaggError(f"no connection to the server: {_one_line(fault)}; check COAGG_DATABASE_URL")
+
+
+def _revision(connection: psycopg.Connection) -> str | None:
+    try:
+        row = connection.execute("SELECT version_num FROM ops.alembic_version").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return None
+    return row[0] if row else None
+
+
+def _check_extension(connection: psycopg.Connection) -> None:
+    row = connection.execute(
+        "SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis'"
+    ).fetchone()
+    if row is None:
+        raise CoaggError(f"the server has no PostGIS to install; {server.WAYS}")
+    if row[0] is None:
+        try:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        except psycopg.errors.InsufficientPrivilege:
+            raise CoaggError(
+                "PostGIS is not yet in this data base and this role may not add it: "
+                "let its administrator run CREATE EXTENSION postgis there"
+            ) from None
+
+
+def _named(target: str) -> str:
+    parts = psycopg.conninfo.conninfo_to_dict(target)
+    return f"{parts.get('dbname')} at {parts.get('host', 'localhost')}"
+
+
+def _one_line(fault: BaseException) -> str:
+    return " ".join(str(fault).split())

@@ -1,0 +1,1 @@
+"""The main job on a made economy: run, findings, report."""

@@ -1,0 +1,1 @@
+"""A table file, whatever its format: rows as text, and what means "missing"."""

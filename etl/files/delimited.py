@@ -1,0 +1,186 @@
+"""Text tables: csv, tsv and txt with any of four delimiters, plain or gzipped."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from coagg.errors import CoaggError
+from coagg.etl.files import encodings
+from coagg.etl.files.table_file import (
+    MAX_COLUMNS,
+    FileState,
+    HashedFile,
+    TableFile,
+    checked_headers,
+    open_binary,
+)
+from coagg.etl.files.text_records import KEPT_CHARS, Malformed, Records, RecordSplitter, line_blocks
+
+DELIMITERS = (",", "\t", "|", ";")
+_FORMATS = {",": "csv", "\t": "tsv"}
+_SAMPLE_LINES = 200
+
+
+class DelimitedFile(TableFile):
+    """A text table; `delimiter` is the one its header line was split with."""
+
+    def __init__(self, path: Path, state: FileState, gzipped: bool) -> None:
+        """Read the whole file once: hash, encoding, headers. Raises CoaggError."""
+        super().__init__(path, state)
+        self._gzipped = gzipped
+        detector = encodings.EncodingDetector()
+        first, has_bom = b"", False
+        with closing(_ByteStream(path, gzipped, hashed=True)) as stream:
+            for block in line_blocks(stream):
+                if not first.strip():
+                    has_bom = has_bom or block.startswith(encodings.UTF8_BOM)
+                    first = block.removeprefix(encodings.UTF8_BOM)
+                detector.feed(block)
+            self.sha256, self.bytes = stream.received.finish()
+        if not first.strip():
+            raise CoaggError(f"{path}: is empty; it needs a header line and rows")
+        encoding = detector.encoding()
+        if encoding is None:
+            raise CoaggError(
+                f"{path}: is no text in any encoding tried ({', '.join(encodings.ENCODINGS)}); "
+                "save it as UTF-8"
+            )
+        self._codec = encoding
+        self.encoding = "utf-8-sig" if encoding == "utf-8" and has_bom else encoding
+        lines = encodings.decode_marked(first, encoding).split("\n", _SAMPLE_LINES)[:-1]
+        blank = next((n for n, line in enumerate(lines) if line.strip()), None)
+        if blank is None:
+            raise CoaggError(f"{path}: begins with blank lines; it needs a header line")
+        self.delimiter = _sniff_delimiter(lines[blank:])
+        self.headers, header_lines = self._read_header(lines[blank:])
+        self._skip_lines = blank + header_lines
+        self.format = _FORMATS.get(self.delimiter, "txt") + (".gz" if gzipped else "")
+        nothing_else = detector.lines <= len(lines) and not any(lines[self._skip_lines :])
+        if nothing_else:
+            raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
+
+    def _read_header(self, lines: list[str]) -> tuple[list[str], int]:
+        reader = csv.reader((line + "\n" for line in lines), delimiter=self.delimiter)
+        try:
+            received = next(reader)
+        except csv.Error as fault:
+            raise CoaggError(f"{self.path}: its header line cannot be read: {fault}") from None
+        if any("\0" in header for header in received):
+            reason, _ = encodings.reason_and_text("".join(received))
+            raise CoaggError(
+                f"{self.path}: its header line is damaged ({reason}); "
+                "is it a table with a header line?"
+            )
+        return checked_headers(self.path, received), reader.line_num
+
+    def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
+        splitter = RecordSplitter(self._codec, self.delimiter, len(self.headers))
+        first_row = 1
+        with closing(_ByteStream(self.path, self._gzipped)) as stream:
+            to_skip = self._skip_lines
+            for block in line_blocks(stream):
+                if to_skip:
+                    block = block.removeprefix(encodings.UTF8_BOM)
+                    if not block.strip():
+                        continue
+                    pieces = block.split(b"\n", to_skip)
+                    block, to_skip = pieces[-1], to_skip - (len(pieces) - 1)
+                table, malformed = self._parse(splitter.split(block), first_row, columns)
+                first_row += table.num_rows + len(malformed)
+                yield table, malformed
+            yield self._parse(splitter.finish(), first_row, columns)
+
+    def _parse(
+        self, records: Records, first_row: int, columns: list[str]
+    ) -> tuple[pa.Table, list[Malformed]]:
+        malformed = [
+            bad._replace(row_number=bad.row_number + first_row) for bad in records.malformed
+        ]
+        if not records.data.strip(b"\n"):
+            schema = pa.schema([(header, pa.string()) for header in columns])
+            return schema.empty_table(), malformed
+
+        def refuse(row: Any) -> str:
+            position = row.number - 1
+            if records.sound is not None:
+                position = int(records.sound[position])
+            detail = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+            text = row.text[:KEPT_CHARS]
+            malformed.append(Malformed(first_row + position, "row_malformed", detail, text))
+            return "skip"
+
+        data = records.data
+        if data.startswith(encodings.UTF8_BOM):
+            data = b"\n" + data  # Arrow would take this character for the file's BOM
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(data),
+            # One block, so that no record is split; one thread, so that rows have numbers.
+            pyarrow.csv.ReadOptions(
+                column_names=self.headers, block_size=len(data) + 1, use_threads=False
+            ),
+            pyarrow.csv.ParseOptions(
+                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(self.headers, pa.string()),
+                include_columns=columns,
+                null_values=[""],
+                strings_can_be_null=True,
+                check_utf8=False,
+            ),
+        )
+        malformed.sort(key=lambda bad: bad.row_number)
+        return table, malformed
+
+
+class _ByteStream:
+    """The bytes of a file, unpacked where gzipped."""
+
+    def __init__(self, path: Path, gzipped: bool, hashed: bool = False) -> None:
+        self._path = path
+        self._file = open_binary(path)
+        packed: Any = HashedFile(self._file) if hashed else self._file
+        self.received = packed
+        self._source: Any = gzip.GzipFile(fileobj=packed, mode="rb") if gzipped else packed
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._source.read(size)
+        except EOFError:
+            raise CoaggError(
+                f"{self._path}: is truncated, the gzip data ends too early; fetch it again"
+            ) from None
+        except (gzip.BadGzipFile, zlib.error) as fault:
+            raise CoaggError(
+                f"{self._path}: is a damaged gzip file ({fault}); fetch it again"
+            ) from None
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _sniff_delimiter(lines: list[str]) -> str:
+    """The delimiter that splits the first lines alike, and into most fields."""
+    best, best_score = DELIMITERS[0], (0.0, 1)
+    sound = [lines[0]] + [line for line in lines[1:] if line and "\0" not in line]
+    for delimiter in DELIMITERS:
+        try:
+            reader = csv.reader((line + "\n" for line in sound), delimiter=delimiter)
+            widths = np.array([len(row) for row in reader])
+        except csv.Error:
+            continue
+        if 1 < widths[0] <= MAX_COLUMNS:
+            score = (float(np.mean(widths == widths[0])), int(widths[0]))
+            if score > best_score:
+                best, best_score = delimiter, score
+    return best

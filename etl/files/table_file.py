@@ -1,0 +1,214 @@
+"""What every kind of table file gives: headers, a hash of what was received, rows in batches."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coagg.errors import CoaggError
+from coagg.etl.files.encodings import NUL_RECEIVED
+from coagg.etl.files.text_records import Malformed, as_malformed
+
+MAX_COLUMNS = 4096
+_READ_BYTES = 1 << 20
+
+
+class Batch(NamedTuple):
+    """Consecutive rows of a file. A row is a record under the header; the first is number 1.
+
+    `table` has a string column for each header, null where the file holds nothing, and the rows
+    that could be split into fields; `malformed` has the others. Together they are numbered from
+    `first_row` on without a gap.
+    """
+
+    first_row: int
+    table: pa.Table
+    malformed: list[Malformed]
+
+    def row_numbers(self) -> np.ndarray:
+        """Row number of each row of `table`, int32."""
+        count = self.table.num_rows + len(self.malformed)
+        numbers = np.arange(self.first_row, self.first_row + count, dtype=np.int32)
+        return np.delete(numbers, [bad.row_number - self.first_row for bad in self.malformed])
+
+
+class FileState(NamedTuple):
+    """What changes when somebody writes to a file, or puts another in its place."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """State of the file now. Raises CoaggError when it is no readable file."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            raise CoaggError(f"{path}: no such file; check the name") from None
+        except OSError as fault:
+            raise unreadable(path, fault) from None
+        if stat.S_ISDIR(found.st_mode):
+            raise CoaggError(f"{path}: is a directory; name one of the files in it")
+        if not stat.S_ISREG(found.st_mode):
+            raise CoaggError(f"{path}: is no regular file; save its content to one first")
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class HashedFile:
+    """A file that is hashed while it is read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self.bytes = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read like a binary file."""
+        data = self._file.read(size)
+        self._sha256.update(data)
+        self.bytes += len(data)
+        return data
+
+    def finish(self) -> tuple[str, int]:
+        """Hash what is left too; returns sha256 and size of the whole file."""
+        while self.read(_READ_BYTES):
+            pass
+        return self._sha256.hexdigest(), self.bytes
+
+
+class TableFile(ABC):
+    """A file of rows under a header.
+
+    `headers` as received (a column without one is called "(column 3)"), `encoding` of its text or
+    None where the format knows, `format` (csv, xlsx, dta, parquet, with .gz where compressed),
+    `sha256` and `bytes` of the file as received.
+    """
+
+    format: str
+    encoding: str | None
+    headers: list[str]
+    sha256: str
+    bytes: int
+
+    def __init__(self, path: Path, state: FileState) -> None:
+        self.path = path
+        self._state = state
+
+    def batches(self, rows: int = 50_000, columns: Sequence[str] | None = None) -> Iterator[Batch]:
+        """Read the file from its beginning; each batch but the last holds `rows` rows.
+
+        `columns` are the headers wanted, all by default. Raises CoaggError when the file changed
+        since it was opened, is damaged, or has no rows.
+        """
+        first, held = 1, 0
+        tables: list[pa.Table] = []
+        malformed: list[Malformed] = []
+        wanted = self.headers if columns is None else list(columns)
+        try:
+            for table, bad in self._parts(rows, wanted):
+                tables.append(table)
+                malformed += bad
+                held += table.num_rows + len(bad)
+                while held >= rows:
+                    batch = _cut(first, rows, tables, malformed)
+                    yield batch
+                    first, held = first + rows, held - rows
+        except OSError as fault:
+            raise unreadable(self.path, fault) from None
+        if held:
+            yield _cut(first, held, tables, malformed)
+        elif first == 1:
+            self.check_unchanged()
+            raise CoaggError(f"{self.path}: has a header but no rows; is it the right file?")
+        self.check_unchanged()
+
+    @abstractmethod
+    def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
+        """Rows in file order, in parts of any size; malformed ones numbered from 1."""
+
+    def check_unchanged(self) -> None:
+        """Raise CoaggError when the file is no longer the one that was opened."""
+        if FileState.of(self.path) != self._state:
+            raise self.changed()
+
+    def changed(self) -> CoaggError:
+        """The error of a file that was written to while it was read."""
+        return CoaggError(
+            f"{self.path}: changed while it was read; try again when nobody writes to it"
+        )
+
+
+def unreadable(path: Path, fault: OSError) -> CoaggError:
+    """The error of the operating system in one line."""
+    if isinstance(fault, PermissionError):
+        return CoaggError(f"{path}: no permission to read it; ask its owner, or chmod it")
+    return CoaggError(f"{path}: cannot be read: {fault.strerror or fault}")
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """Open for reading. Raises CoaggError."""
+    try:
+        return path.open("rb")
+    except OSError as fault:
+        raise unreadable(path, fault) from None
+
+
+def checked_headers(path: Path, received: Sequence[str | None]) -> list[str]:
+    """Headers without blanks around them, each column named once. Raises CoaggError."""
+    if len(received) > MAX_COLUMNS:
+        raise CoaggError(
+            f"{path}: its first line has {len(received)} fields, more than {MAX_COLUMNS}; "
+            "is it a table with a header line?"
+        )
+    stripped = [(header or "").strip() for header in received]
+    headers = [header or f"(column {n})" for n, header in enumerate(stripped, start=1)]
+    twice = sorted({header for header in headers if headers.count(header) > 1})
+    if twice:
+        raise CoaggError(
+            f"{path}: several columns are headed {', '.join(map(repr, twice))}; "
+            "rename all but one in the file"
+        )
+    return headers
+
+
+def without_nul(table: pa.Table, first_row: int) -> tuple[pa.Table, list[Malformed]]:
+    """Take out the rows of a string table whose text holds a NUL, received or as a mark.
+
+    Where a NUL is no mark the caller has turned it into NUL_RECEIVED.
+    """
+    bad = np.zeros(table.num_rows, dtype=bool)
+    for column in table.columns:
+        if pc.any(pc.match_substring(column, "\0")).as_py():
+            hit = pc.fill_null(pc.match_substring(column, "\0"), False)
+            bad |= hit.to_numpy(zero_copy_only=False)
+    if not bad.any():
+        return table, []
+    malformed = [
+        as_malformed(first_row + int(i), "\t".join(v or "" for v in row.values()), "")
+        for i, row in zip(np.flatnonzero(bad), table.filter(pa.array(bad)).to_pylist(), strict=True)
+    ]
+    return table.filter(pa.array(~bad)), malformed
+
+
+def nul_marked(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """A string column with NUL characters as NUL_RECEIVED."""
+    return pc.replace_substring(column, "\0", NUL_RECEIVED)
+
+
+def _cut(first: int, rows: int, tables: list[pa.Table], malformed: list[Malformed]) -> Batch:
+    """Take the first rows off the held ones."""
+    bad = [row for row in malformed if row.row_number < first + rows]
+    whole = pa.concat_tables(tables)
+    good = rows - len(bad)
+    tables[:] = [whole.slice(good)]
+    malformed[:] = malformed[len(bad) :]
+    return Batch(first, whole.slice(0, good), bad)

@@ -1,0 +1,301 @@
+"""Tables whose format carries types: Excel workbooks, Stata files, Parquet.
+
+Values come out as text: whole numbers without a decimal point, other numbers in their shortest
+form, leading zeros of text columns as they are. A file that keeps codes as numbers has lost their
+zeros already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fastexcel
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+import pyreadstat
+
+from coagg.errors import CoaggError
+from coagg.etl.files import encodings
+from coagg.etl.files.table_file import (
+    FileState,
+    HashedFile,
+    TableFile,
+    checked_headers,
+    nul_marked,
+    open_binary,
+    without_nul,
+)
+from coagg.etl.files.text_records import Malformed
+
+_LARGEST_WHOLE = 2.0**53  # beyond it a double does not tell neighbouring whole numbers apart
+_CELLS_HELD = 2_000_000  # of a Stata file, read through Python objects
+_JOINER = "\x1e"
+
+
+class _TypedFile(TableFile):
+    """A file that its library reads from disk; hashed first."""
+
+    encoding: str | None = None
+
+    def __init__(self, path: Path, state: FileState) -> None:
+        super().__init__(path, state)
+        with open_binary(path) as file:
+            self.sha256, self.bytes = HashedFile(file).finish()
+
+    @contextmanager
+    def _library(self) -> Iterator[None]:
+        """Turn whatever a library says of a damaged file into one line.
+
+        On bytes that only resemble their format the libraries raise errors of any type, and
+        panics of Rust, which are no Exception.
+        """
+        try:
+            yield
+        except (CoaggError, KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except BaseException as fault:
+            reason = " ".join(str(fault).split())[:200] or type(fault).__name__
+            raise CoaggError(
+                f"{self.path}: is a damaged or truncated {self.format} file ({reason}); "
+                "fetch it again"
+            ) from None
+
+
+class WorkbookFile(_TypedFile):
+    """The first sheet of an Excel workbook.
+
+    The library reads a sheet whole, so memory grows with it (some 100 bytes a cell while opening).
+    Rows without any value are no rows.
+    """
+
+    format = "xlsx"
+
+    def __init__(self, path: Path, state: FileState) -> None:
+        """Read the first sheet. Raises CoaggError."""
+        super().__init__(path, state)
+        with self._library():
+            workbook = fastexcel.read_excel(path.read_bytes())
+            sheet = self._sheet(workbook, 0)
+            others = [
+                n
+                for n in range(1, len(workbook.sheet_names))
+                if self._continues(workbook, n, sheet)
+            ]
+        if others:
+            names = ", ".join(workbook.sheet_names[n] for n in others)
+            raise CoaggError(
+                f"{path}: sheet {names} holds more rows under the same header; "
+                "save each sheet as a file, or all as one csv"
+            )
+        if sheet.num_rows == 0:
+            raise CoaggError(f"{path}: its first sheet is empty; put the table there")
+        self.headers = checked_headers(path, [column[0].as_py() for column in sheet.columns])
+        self._rows = sheet.slice(1).rename_columns(self.headers)
+        if self._rows.num_rows == 0:
+            raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
+
+    @staticmethod
+    def _sheet(workbook: fastexcel.ExcelReader, number: int, rows: int | None = None) -> pa.Table:
+        """Rows of a sheet that hold anything, columns that hold anything; all as strings."""
+        loaded = workbook.load_sheet(number, header_row=None, n_rows=rows, dtypes="string")
+        if loaded.width == 0 or loaded.height == 0:
+            return pa.table({})
+        sheet = pa.Table.from_batches([loaded.to_arrow()])
+        sheet = sheet.select([n for n, c in enumerate(sheet.columns) if c.null_count < len(c)])
+        empty = np.ones(sheet.num_rows, dtype=bool)
+        for column in sheet.columns:
+            empty &= column.is_null().to_numpy()
+        return sheet.filter(pa.array(~empty)) if empty.any() else sheet
+
+    @classmethod
+    def _continues(cls, workbook: fastexcel.ExcelReader, number: int, sheet: pa.Table) -> bool:
+        other = cls._sheet(workbook, number, rows=2)
+        return (
+            sheet.num_rows > 0
+            and other.num_rows > 1
+            and other.slice(0, 1).to_pylist() == sheet.slice(0, 1).to_pylist()
+        )
+
+    def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
+        for start in range(0, self._rows.num_rows, rows):
+            part = self._rows.select(columns).slice(start, rows)
+            yield without_nul(_text_table(part, self.path), start + 1)
+
+
+class StataFile(_TypedFile):
+    """A Stata file of any version.
+
+    Versions before 118 do not say their encoding, and newer ones are wrong about it when old
+    files were converted. So text is read byte for byte (as Latin-1) and decoded here, in the
+    encoding that fits all text of the file. Dates and labelled values stay the numbers they are.
+    """
+
+    format = "dta"
+
+    def __init__(self, path: Path, state: FileState) -> None:
+        """Read all text once to find its encoding. Raises CoaggError."""
+        super().__init__(path, state)
+        with self._library():
+            self._describe()
+
+    def _describe(self) -> None:
+        path = self.path
+        about = self._read(metadataonly=True)[1]
+        self._rows = int(about.number_rows)
+        self._names = list(about.column_names)
+        self._kinds = dict(about.readstat_variable_types)
+        if not self._names:
+            raise CoaggError(f"{path}: has no columns")
+        if not self._rows:
+            raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
+        texts = [name for name in self._names if self._kinds[name] == "string"]
+        detector = encodings.EncodingDetector()
+        detector.feed("\n".join(self._names).encode("latin-1", "replace") + b"\n")
+        for _, values in self._chunks(texts) if texts else ():
+            for column in values.values():
+                detector.feed("\n".join(column).encode("latin-1", "replace") + b"\n")
+        encoding = detector.encoding()
+        if encoding is None:
+            raise CoaggError(
+                f"{path}: its text is in no encoding tried ({', '.join(encodings.ENCODINGS)}); "
+                "save it with Stata 14 or later, which writes UTF-8"
+            )
+        self.encoding = encoding
+        self.headers = checked_headers(path, [self._decoded(name) for name in self._names])
+
+    def _read(self, **options: Any) -> tuple[Any, Any]:
+        with self._library():
+            return pyreadstat.read_dta(
+                str(self.path),
+                encoding="LATIN1",
+                output_format="dict",
+                disable_datetime_conversion=True,
+                **options,
+            )
+
+    def _chunks(
+        self, names: list[str], rows: int = 50_000
+    ) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        rows = max(min(rows, _CELLS_HELD // len(names)), 1)
+        for start in range(0, self._rows, rows):
+            values, _ = self._read(row_offset=start, row_limit=rows, usecols=names)
+            expected = min(rows, self._rows - start)
+            if sorted(values) != sorted(names) or any(
+                len(column) != expected for column in values.values()
+            ):
+                raise CoaggError(f"{self.path}: is a damaged or truncated dta file; fetch it again")
+            yield start, values
+
+    def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
+        names = dict(zip(self.headers, self._names, strict=True))
+        for start, values in self._chunks([names[header] for header in columns], rows):
+            with self._library():
+                arrays = [self._column(names[header], values[names[header]]) for header in columns]
+            yield without_nul(pa.table(arrays, names=columns), start + 1)
+
+    def _column(self, name: str, values: list[Any]) -> pa.Array:
+        kind = self._kinds[name]
+        if kind == "string":
+            text = pa.array(self._all_decoded(values), pa.string())
+            return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+        numbers = pa.chunked_array([pa.array(values, pa.float64())])
+        if kind == "float":
+            numbers = numbers.cast(pa.float32())
+        return _floats_as_text(numbers)
+
+    def _all_decoded(self, values: list[str]) -> list[str]:
+        joined = _JOINER.join(values)
+        if joined.isascii() and "\0" not in joined:
+            return values
+        decoded = self._decoded(joined).split(_JOINER)
+        return decoded if len(decoded) == len(values) else [self._decoded(v) for v in values]
+
+    def _decoded(self, text: str) -> str:
+        data = text.replace("\0", encodings.NUL_RECEIVED).encode("latin-1", "replace")
+        return encodings.decode_marked(data, self.encoding or "utf-8")
+
+
+class ParquetFile(_TypedFile):
+    """A Parquet file of flat columns."""
+
+    format = "parquet"
+
+    def __init__(self, path: Path, state: FileState) -> None:
+        """Read the footer. Raises CoaggError."""
+        super().__init__(path, state)
+        with self._opened() as file:
+            with self._library():
+                names = file.schema_arrow.names
+            self.headers = checked_headers(path, names)
+            if file.metadata.num_rows == 0:
+                raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
+
+    def _opened(self) -> pyarrow.parquet.ParquetFile:
+        with self._library():
+            return pyarrow.parquet.ParquetFile(self.path)
+
+    def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
+        first_row = 1
+        with self._opened() as file:
+            names = dict(zip(self.headers, file.schema_arrow.names, strict=True))
+            received = [names[header] for header in columns]
+            batches = file.iter_batches(rows, columns=received, use_threads=False)
+            while True:
+                with self._library():
+                    batch = next(batches, None)
+                    if batch is None:
+                        break
+                    part = pa.Table.from_batches([batch]).select(received).rename_columns(columns)
+                    text = _text_table(part, self.path)
+                yield without_nul(text, first_row)
+                first_row += part.num_rows
+            if first_row != file.metadata.num_rows + 1:
+                raise CoaggError(f"{self.path}: is a damaged parquet file; fetch it again")
+
+
+def _text_table(part: pa.Table, path: Path) -> pa.Table:
+    arrays = []
+    for header, column in zip(part.column_names, part.columns, strict=True):
+        if pa.types.is_nested(column.type):
+            raise CoaggError(
+                f"{path}: column {header} holds {column.type} values; flatten it to one a row"
+            )
+        text = as_text(column)
+        arrays.append(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
+    return pa.table(arrays, names=part.column_names)
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of any flat type as strings; NUL characters and bytes that are no text marked."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return as_text(column.cast(kind.value_type))
+    if pa.types.is_floating(kind):
+        if pa.types.is_float16(kind):
+            column = column.cast(pa.float32())
+        return _floats_as_text(column)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        values = [None if value is None else _bytes_as_text(value) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(values, pa.string())])
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:  # text that is no UTF-8
+        return as_text(column.cast(pa.binary()))
+    return nul_marked(column.cast(pa.string()))
+
+
+def _bytes_as_text(value: bytes) -> str:
+    return encodings.decode_marked(value.replace(b"\0", b"\0N"), "utf-8")
+
+
+def _floats_as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    whole = pc.and_(pc.equal(pc.trunc(column), column), pc.less(pc.abs(column), _LARGEST_WHOLE))
+    whole = pc.fill_null(whole, False)
+    integers = pc.if_else(whole, column, pa.scalar(0, column.type)).cast(pa.int64())
+    text = pc.if_else(whole, integers.cast(pa.string()), column.cast(pa.string()))
+    return pc.if_else(pc.is_null(column, nan_is_null=True), pa.scalar(None, pa.string()), text)

@@ -1,0 +1,1 @@
+"""A survey year of firms: layouts, rows, codes, points, datum, load."""

@@ -1,0 +1,386 @@
+"""Column maps: which header of a survey year's file is which of our columns.
+
+A layout is a CSV file, data and not code: its rows are our columns, its own columns are survey
+years (`2010`) or ranges of them (`2004-2007`), its cells hold that year's header. Loading another
+year means adding a column. The shipped layouts are in etl/data/layouts; a user's own is named by
+its path.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import itertools
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from coagg.errors import CoaggError
+from coagg.etl.coordinates import ALL_DATUMS
+
+LAYOUT_DIR = Path(__file__).parents[1] / "data" / "layouts"
+
+REQUIRED = ("lon", "lat", "industry_code")
+COLUMNS = (
+    "firm_id",
+    "firm_name",
+    "legal_representative",
+    "phone",
+    "postal_code",
+    "address",
+    "main_product",
+    "established_year",
+    "place_code",
+    "industry_code",
+    "industry_code_2",
+    "industry_code_3",
+    "industry_code_4",
+    "industry_division",
+    "output",
+    "employment",
+    "lon",
+    "lat",
+    "survey_year",
+)
+# Thousand yuan in one unit of output.
+OUTPUT_UNITS = {
+    "cny": 0.001,
+    "thousand_cny": 1.0,
+    "ten_thousand_cny": 10.0,
+    "million_cny": 1_000.0,
+    "hundred_million_cny": 100_000.0,
+}
+_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification")
+_YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
+_HEADERS_SHOWN = 60
+
+HOW_TO = """\
+A layout is a CSV file (UTF-8) that says which header is which column, one column a survey year:
+
+    column,note,2010,2011-2013
+    @country,,CN,CN
+    @datum,wgs84 gcj02 or bd09,bd09,bd09
+    @output_unit,cny thousand_cny ten_thousand_cny ...,thousand_cny,thousand_cny
+    @classification,a hint where codes alone leave a tie,gbt4754_2002,
+    firm_id,,法人代码,法人代码|组织机构代码
+    industry_code,,行业代码,行业代码
+    lon,,lon_bd09,经度
+    lat,,lat_bd09,纬度
+
+Rows: {columns}.
+lon, lat and industry_code are required, the others may be left out. Alternatives are separated
+by |, the first one found in the file counts; where @datum has as many as lon, each header of lon
+has its own datum. industry_code_2 to _4 are read for country GB, whose firms have several. Width
+of brackets, blanks and case do not matter.
+Begin with a copy of {folder}/demo.csv, then: coagg load firms FILE --survey-year 2010
+--layout my_layout.csv. A new year is a new column.""".format(
+    columns=", ".join(COLUMNS), folder="etl/data/layouts"
+)
+
+
+class YearColumn(NamedTuple):
+    """A column of a layout: its heading and the survey years it holds for, both ends included."""
+
+    heading: str
+    first: int
+    last: int
+
+
+class LayoutRow(NamedTuple):
+    """A line of the list of layouts."""
+
+    layout: str
+    survey_years: str
+    country: str
+    datum: str
+    lon: str
+    lat: str
+    industry_code: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The headers of one file, found by a layout for a survey year.
+
+    `columns` has a key for each of COLUMNS; its value is the file's header, as received, or None.
+    `datum`, `country`, `output_unit` and `classification` are None where the layout is silent.
+    """
+
+    layout: str
+    survey_year: int
+    columns: dict[str, str | None]
+    country: str | None
+    datum: str | None
+    output_unit: str | None
+    classification: str | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A column map. `sha256` is that of its file."""
+
+    name: str
+    path: Path
+    sha256: str
+    about: str
+    years: tuple[YearColumn, ...]
+    cells: dict[str, dict[str, str]]
+
+    def survey_years(self) -> str:
+        """The years it holds for, as headed."""
+        return ", ".join(year.heading for year in self.years)
+
+    def heading(self, survey_year: int) -> str | None:
+        """Heading of the column for a survey year, or None."""
+        for year in self.years:
+            if year.first <= survey_year <= year.last:
+                return year.heading
+        return None
+
+    def cell(self, row: str, heading: str) -> str:
+        """What the layout says in one cell, empty where nothing."""
+        return self.cells.get(row, {}).get(heading, "")
+
+    def datum(self, heading: str, lon_header: str | None) -> str | None:
+        """The datum of a column of longitudes: the one that stands at the header's place."""
+        stated = self.alternatives("@datum", heading)
+        if len(stated) < 2:
+            return stated[0] if stated else None
+        known = [normalised(name) for name in self.alternatives("lon", heading)]
+        return stated[known.index(normalised(lon_header or ""))]
+
+    def alternatives(self, column: str, heading: str) -> list[str]:
+        """Headers a column may have, the preferred one first."""
+        return [text.strip() for text in self.cell(column, heading).split("|") if text.strip()]
+
+    def map(
+        self, headers: Sequence[str], survey_year: int, file: Path | str = "the file"
+    ) -> Mapping:
+        """Find the columns of a file.
+
+        Raises CoaggError when the layout has no column for the year, a required column is not
+        found, or a header stands in the file twice but for case, width or blanks.
+        """
+        heading = self.heading(survey_year)
+        if heading is None:
+            raise CoaggError(
+                f"layout {self.name} has no column for {survey_year}, only for "
+                f"{self.survey_years()}: add one to {self.path}, or choose another layout"
+            )
+        columns, twice = self._find(headers, heading)
+        missing = [column for column in REQUIRED if columns[column] is None]
+        if missing:
+            raise CoaggError(self._unmapped(headers, heading, missing, file))
+        for column, header in columns.items():
+            if header is not None and normalised(header) in twice:
+                raise CoaggError(
+                    f"{file}: several headers read {header!r} but for case, width or blanks, and "
+                    f"{column} is one of them: rename the others"
+                )
+        settings = {name: self.cell(name, heading) or None for name in _SETTINGS}
+        return Mapping(
+            layout=self.name,
+            survey_year=survey_year,
+            columns=columns,
+            country=settings["@country"],
+            datum=self.datum(heading, columns["lon"]),
+            output_unit=settings["@output_unit"],
+            classification=settings["@classification"],
+        )
+
+    def _find(self, headers: Sequence[str], heading: str) -> tuple[dict[str, str | None], set[str]]:
+        by_form: dict[str, str] = {}
+        twice = set()
+        for header in headers:
+            form = normalised(header)
+            if form in by_form:
+                twice.add(form)
+            by_form.setdefault(form, header)
+        found: dict[str, str | None] = {}
+        for column in COLUMNS:
+            forms = map(normalised, self.alternatives(column, heading))
+            found[column] = next((by_form[form] for form in forms if form in by_form), None)
+        return found, twice
+
+    def missing(self, headers: Sequence[str], survey_year: int) -> list[str] | None:
+        """Required columns that are not found; None when the layout lacks the year."""
+        heading = self.heading(survey_year)
+        if heading is None:
+            return None
+        columns, _ = self._find(headers, heading)
+        return [column for column in REQUIRED if columns[column] is None]
+
+    def _unmapped(
+        self, headers: Sequence[str], heading: str, missing: list[str], file: Path | str
+    ) -> str:
+        hints = []
+        for column in missing:
+            wanted = self.alternatives(column, heading)
+            near = nearest_header(wanted, headers)
+            hint = f"{column} (known as {', '.join(wanted) or 'nothing'}"
+            hints.append(hint + (f"; nearest: {near!r})" if near else ")"))
+        shown = ", ".join(" ".join(header[:40].split()) for header in headers[:_HEADERS_SHOWN])
+        more = len(headers) - _HEADERS_SHOWN
+        return (
+            f"{file}: layout {self.name} for {heading} does not find {'; '.join(hints)} among "
+            f"its headers: {shown}{f' and {more} more' if more > 0 else ''}. "
+            "Name another --layout, or write one (coagg layouts shows how)"
+        )
+
+
+def normalised(header: str) -> str:
+    """A header for comparison: without blanks and BOM, half-width, in lower case."""
+    text = unicodedata.normalize("NFKC", header).casefold()
+    return "".join(c for c in text if not c.isspace() and c not in _INVISIBLE)
+
+
+def nearest_header(wanted: Sequence[str], headers: Sequence[str]) -> str | None:
+    """The header most like one of the wanted ones, or None when none is like any."""
+    best, best_likeness = None, 0.4
+    for header in headers:
+        for name in wanted:
+            likeness = difflib.SequenceMatcher(None, normalised(name), normalised(header)).ratio()
+            if likeness > best_likeness:
+                best, best_likeness = header, likeness
+    return best
+
+
+def list_layouts() -> list[str]:
+    """Names of the shipped layouts."""
+    return sorted(path.stem for path in LAYOUT_DIR.glob("*.csv"))
+
+
+def load_layout(name_or_path: str | Path) -> Layout:
+    """A shipped layout by name, or any by the path of its CSV file.
+
+    Raises CoaggError naming file and cell when it is not there or not in the form of a layout.
+    """
+    name = str(name_or_path)
+    if name in list_layouts():
+        return _read_layout(LAYOUT_DIR / f"{name}.csv")
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise CoaggError(
+            f"no layout {name!r}: there are {', '.join(list_layouts())}, "
+            "or give the path of a layout file (coagg layouts shows how to write one)"
+        )
+    return _read_layout(path)
+
+
+def detect_layout(
+    headers: Sequence[str], survey_year: int, file: Path | str = "the file"
+) -> Layout:
+    """The one shipped layout whose required columns are all in the file.
+
+    Raises CoaggError when none is, or more than one.
+    """
+    layouts = [load_layout(name) for name in list_layouts()]
+    missing = {layout.name: layout.missing(headers, survey_year) for layout in layouts}
+    fitting = [layout for layout in layouts if missing[layout.name] == []]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(layout.name for layout in fitting)
+        raise CoaggError(f"{file}: layouts {names} all fit: choose one with --layout")
+    for layout in layouts:
+        if missing[layout.name] is None and any(
+            layout.missing(headers, year.first) == [] for year in layout.years
+        ):
+            layout.map(headers, survey_year, file)  # says which years it has
+    with_year = [layout for layout in layouts if missing[layout.name] is not None]
+    if not with_year:
+        years = "; ".join(f"{layout.name}: {layout.survey_years()}" for layout in layouts)
+        raise CoaggError(f"no layout has a column for {survey_year} ({years}): write one")
+
+    def distance(layout: Layout) -> tuple[int, int]:
+        found, _ = layout._find(headers, layout.heading(survey_year) or "")
+        return len(missing[layout.name] or ()), -sum(name is not None for name in found.values())
+
+    nearest = min(with_year, key=distance)
+    nearest.map(headers, survey_year, file)
+    raise AssertionError("a layout that misses columns must not map")
+
+
+def describe_layouts() -> list[LayoutRow]:
+    """The shipped layouts, one line for each of their columns."""
+    rows = []
+    for layout in map(load_layout, list_layouts()):
+        for year in layout.years:
+            country, datum, lon, lat, industry_code = (
+                layout.cell(row, year.heading) for row in ("@country", "@datum", *REQUIRED)
+            )
+            rows.append(
+                LayoutRow(
+                    layout.name, year.heading, country, datum, lon, lat, industry_code, layout.about
+                )
+            )
+    return rows
+
+
+def _read_layout(path: Path) -> Layout:
+    try:
+        data = path.read_bytes()
+        rows = list(csv.reader(data.decode("utf-8-sig").splitlines(), strict=True))
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise CoaggError(f"{path}: is no layout, a CSV file in UTF-8 is needed ({fault})") from None
+    except OSError as fault:
+        raise CoaggError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    if not rows or [cell.strip() for cell in rows[0][:2]] != ["column", "note"]:
+        raise CoaggError(f"{path}: is no layout: its first line must begin with column,note")
+    years = _year_columns(path, rows[0][2:])
+    cells: dict[str, dict[str, str]] = {}
+    about = ""
+    for row in rows[1:]:
+        name = row[0].strip()
+        if name not in COLUMNS and name not in _SETTINGS:
+            near = difflib.get_close_matches(name, [*COLUMNS, *_SETTINGS], 1)
+            hint = f"; do you mean {near[0]}?" if near else f"; rows are {', '.join(COLUMNS)}"
+            raise CoaggError(f"{path}: row {name!r} is no column of ours{hint}")
+        if name in cells:
+            raise CoaggError(f"{path}: row {name} stands there twice; put all into one")
+        if len(row) > len(years) + 2:
+            raise CoaggError(f"{path}: row {name} has more cells than the first line has columns")
+        if name == "@about":
+            about = row[1].strip() if len(row) > 1 else ""
+        values = [cell.strip() for cell in row[2:]]
+        cells[name] = dict(zip([year.heading for year in years], values, strict=False))
+    for setting, allowed in (("@datum", ALL_DATUMS), ("@output_unit", tuple(OUTPUT_UNITS))):
+        for heading, value in cells.get(setting, {}).items():
+            words = value.split("|") if setting == "@datum" else [value]
+            lons = cells.get("lon", {}).get(heading, "").split("|")
+            if len(words) > 1 and len(words) != len(lons):
+                raise CoaggError(
+                    f"{path}: @datum of {heading} has {len(words)} alternatives, lon {len(lons)}: "
+                    "state one for all, or one for each"
+                )
+            if value and not all(word.strip() in allowed for word in words):
+                raise CoaggError(
+                    f"{path}: {setting} of {heading} is {value!r}; use one of {', '.join(allowed)}"
+                )
+    return Layout(path.stem, path, hashlib.sha256(data).hexdigest(), about, years, cells)
+
+
+def _year_columns(path: Path, headings: list[str]) -> tuple[YearColumn, ...]:
+    years = []
+    for heading in (text.strip() for text in headings):
+        found = _YEARS.fullmatch(heading)
+        if found is None:
+            raise CoaggError(f"{path}: column {heading!r} is no year (2010) or range (2004-2007)")
+        first = int(found[1])
+        years.append(YearColumn(heading, first, int(found[2] or first)))
+    years.sort(key=lambda year: year.first)
+    for one, next_one in itertools.pairwise(years):
+        if next_one.first <= one.last:
+            raise CoaggError(
+                f"{path}: columns {one.heading} and {next_one.heading} overlap; part them"
+            )
+    if not years or any(year.last < year.first for year in years):
+        raise CoaggError(f"{path}: has no column of a survey year; add one headed 2010, say")
+    return tuple(years)

@@ -1,0 +1,375 @@
+"""Load one survey year of firms: file in, `clean.firm` and `clean.refused` out, nothing lost.
+
+Everything happens in one transaction: typed rows go by COPY into temporary tables, the rules of
+sql/transforms/firms run, the year is written to a partition built aside, and the partition takes
+the old one's place together with the ledger row. A kill leaves the data base as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from coagg import database
+from coagg.errors import CoaggError
+from coagg.etl import coordinates, ledger
+from coagg.etl.files import readers
+from coagg.etl.firms import datum_check, layouts
+from coagg.etl.firms import rows as firm_rows
+from coagg.etl.reference import load as reference
+from coagg.settings import SQL, Settings
+from coagg.version import VERSION
+
+RULES = SQL / "transforms" / "firms"
+SWAP_TRIES = 60
+SWAP_TIMEOUT_MS = 500
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class CleaningSettings:
+    """Settings of the cleaning rules; part of what makes a load the same load."""
+
+    pile_up_min: int = 10
+    pile_up_share: float = 0.005
+
+
+@dataclass
+class LoadReport:
+    """What `coagg load firms` tells at its end."""
+
+    file: str
+    survey_year: int
+    country: str
+    layout: str
+    datum: str
+    classification: str | None
+    format: str
+    encoding: str | None
+    rows_read: int
+    rows_clean: int
+    rows_refused: int
+    reasons: dict[str, int] = field(default_factory=dict)
+    flags: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    unchanged: bool = False
+
+
+def load_firms(
+    settings: Settings,
+    path: Path,
+    survey_year: int,
+    *,
+    layout: str | None = None,
+    datum: str | None = None,
+    country: str | None = None,
+    cleaning: CleaningSettings | None = None,
+    progress: Progress = lambda stage, rows: None,
+) -> LoadReport:
+    """Load `path` as the firms of `survey_year`, replacing that year and no other.
+
+    Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
+    settings changes nothing. Raises CoaggError in one line when the file cannot be taken; the data
+    base is then as it was.
+    """
+    cleaning = cleaning or CleaningSettings()
+    table = readers.open_table(path)
+    chosen = (
+        layouts.load_layout(layout)
+        if layout
+        else layouts.detect_layout(table.headers, survey_year, file=path)
+    )
+    mapping = chosen.map(table.headers, survey_year, file=path)
+    country = country or mapping.country or "CN"
+
+    with database.connect(settings) as connection, _YearLock(settings, country, survey_year):
+        # a loader that was killed must not leave its backend working for nobody
+        connection.execute("SET client_connection_check_interval = 2000")
+        stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
+        if stated:
+            firm_rows.check_datum(country, stated)
+        key = _settings_key(chosen, stated, cleaning, connection)
+        done = _unchanged(connection, country, survey_year, table.sha256, key)
+        if done is not None:
+            return done
+        progress("looking at the points", 0)
+        code_sets = reference.code_sets(connection)
+        sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
+        datums = coordinates.DATUMS if country == "CN" else (stated or "wgs84",)
+        shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
+        datum, note = datum_check.choose(stated, shares)
+        scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
+        ledger.keep_file(settings, path, table.sha256)
+        values = {
+            "country": country,
+            "survey_year": survey_year,
+            "classification": scan.classification,
+            "pile_up_min": cleaning.pile_up_min,
+            "pile_up_share": cleaning.pile_up_share,
+        }
+        database.run_file(connection, RULES / "10_incoming.sql", values)
+        batches = firm_rows.firm_batches(
+            table, mapping, survey_year, datum=datum, country=country, scan=scan
+        )
+        rows_read = _copy(connection, batches, progress)
+        table.check_unchanged()
+        if rows_read == 0:
+            raise CoaggError(f"{path}: no data rows under the header")
+        for rule in ("20_duplicates", "30_place", "40_own_prefecture", "50_pile_ups"):
+            progress(rule[3:].replace("_", " "), 0)
+            database.run_file(connection, RULES / f"{rule}.sql")
+        _fill_received(connection, table)
+        database.run_file(connection, RULES / "60_year.sql")
+        progress("writing the year", 0)
+        partition = _build_partition(connection, country, survey_year)
+        report = LoadReport(
+            file=path.name,
+            survey_year=survey_year,
+            country=country,
+            layout=chosen.name,
+            datum=datum,
+            classification=scan.classification,
+            format=table.format,
+            encoding=table.encoding,
+            rows_read=rows_read,
+            rows_clean=_count(connection, sql.Identifier("clean", partition)),
+            rows_refused=_count(connection, sql.Identifier("incoming_refused")),
+        )
+        _summarise(connection, report, partition)
+        report.facts |= {
+            "datum_shares_inside": shares,
+            "datum_note": note,
+            "classification_shares": scan.shares,
+        }
+        if report.rows_clean == 0:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())
+            raise CoaggError(
+                f"{path}: every one of its {rows_read} rows would be refused ({reasons}); "
+                f"is it layout {chosen.name}, datum {datum}, country {country}?"
+            )
+        progress("swapping the year in", 0)
+        _publish(connection, report, partition, table, key)
+        connection.commit()
+    return report
+
+
+class _YearLock:
+    """Holds the year's row lock on a connection of its own, so that it outlives savepoints."""
+
+    def __init__(self, settings: Settings, country: str, survey_year: int) -> None:
+        self.key = (country, survey_year)
+        self.connection = database.connect(settings)
+
+    def __enter__(self) -> None:
+        country, survey_year = self.key
+        self.connection.execute(
+            "INSERT INTO ops.year_lock VALUES (%s, %s) ON CONFLICT DO NOTHING", self.key
+        )
+        self.connection.commit()
+        try:
+            self.connection.execute(
+                "SELECT 1 FROM ops.year_lock WHERE country = %s AND survey_year = %s "
+                "FOR UPDATE NOWAIT",
+                self.key,
+            )
+        except psycopg.errors.LockNotAvailable:
+            self.connection.close()
+            raise CoaggError(
+                f"another load of {country} {survey_year} is running: wait for it, or stop it"
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+
+def _settings_key(
+    chosen: layouts.Layout,
+    datum: str | None,
+    cleaning: CleaningSettings,
+    connection: psycopg.Connection,
+) -> str:
+    parts = {
+        "layout": chosen.sha256,
+        "datum": datum,
+        "cleaning": vars(cleaning),
+        "reference": reference.content_key(connection),
+        "rules": [hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(RULES.glob("*.sql"))],
+        "code": VERSION,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _unchanged(
+    connection: psycopg.Connection, country: str, survey_year: int, sha256: str, key: str
+) -> LoadReport | None:
+    row = connection.execute(
+        "SELECT file_name, layout, datum, classification, file_format, file_encoding, rows_read, "
+        "rows_clean, rows_refused, counts FROM ops.load WHERE country = %s AND survey_year = %s "
+        "AND superseded_at IS NULL AND file_sha256 = %s AND settings_sha256 = %s",
+        (country, survey_year, sha256, key),
+    ).fetchone()
+    if row is None:
+        return None
+    name, layout, datum, classification, format_, encoding, read, clean, refused, counts = row
+    return LoadReport(
+        name, survey_year, country, layout, datum, classification, format_, encoding,
+        read, clean, refused, counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
+    )  # fmt: skip
+
+
+def _copy(
+    connection: psycopg.Connection, batches: Iterator[firm_rows.FirmBatch], progress: Progress
+) -> int:
+    rows_read = 0
+    for batch in batches:
+        ledger.copy_table(connection, "incoming_firm", batch.clean)
+        ledger.copy_table(connection, "incoming_refused", batch.refused)
+        rows_read += batch.rows_read
+        progress("reading and cleaning", rows_read)
+    return rows_read
+
+
+def _fill_received(connection: psycopg.Connection, table: readers.TableFile) -> None:
+    """Rows refused by the rules in SQL are kept as received too: read them from the file again."""
+    wanted = connection.execute(
+        "SELECT row_number FROM incoming_refused WHERE received IS NULL ORDER BY row_number"
+    ).fetchall()
+    if not wanted:
+        return
+    connection.execute(
+        "CREATE TEMP TABLE received_row (row_number integer, received jsonb) ON COMMIT DROP"
+    )
+    with connection.cursor() as cursor, cursor.copy("COPY received_row FROM STDIN") as copy:
+        for number, received in firm_rows.rows_as_received(table, [n for (n,) in wanted]):
+            copy.write_row((number, Jsonb(received)))
+    connection.execute(
+        "UPDATE incoming_refused AS refused SET received = found.received "
+        "FROM received_row AS found WHERE refused.row_number = found.row_number"
+    )
+
+
+def _build_partition(connection: psycopg.Connection, country: str, survey_year: int) -> str:
+    """Write the year to a new table with all its indices; nobody reads it yet."""
+    row = connection.execute("SELECT txid_current()").fetchone()
+    assert row is not None
+    name = f"firm_{country.lower()}_{survey_year}_{row[0]}"
+    table = sql.Identifier("clean", name)
+    columns = sql.SQL(", ").join(
+        sql.Identifier(label)
+        for (label,) in connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'clean.firm'::regclass "
+            "AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
+        ).fetchall()
+    )
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (LIKE clean.firm INCLUDING DEFAULTS INCLUDING GENERATED)").format(
+            table
+        )
+    )
+    connection.execute(
+        sql.SQL("INSERT INTO {} ({}) SELECT {} FROM cleaned_firm").format(table, columns, columns)
+    )
+    connection.execute(
+        sql.SQL(
+            "ALTER TABLE {table} ADD PRIMARY KEY (country, survey_year, row_number), "
+            "ADD CHECK (country = {country} AND survey_year = {year})"
+        ).format(table=table, country=sql.Literal(country), year=sql.Literal(survey_year))
+    )
+    for index in ("(prefecture_code, industry)", "(firm_id)", "USING gist (geom)"):
+        connection.execute(sql.SQL("CREATE INDEX ON {} ").format(table) + sql.SQL(index))
+    connection.execute(sql.SQL("ANALYZE {}").format(table))
+    return name
+
+
+def _publish(
+    connection: psycopg.Connection,
+    report: LoadReport,
+    partition: str,
+    table: readers.TableFile,
+    key: str,
+) -> None:
+    """Swap partition, refused rows and ledger row, all in the caller's transaction.
+
+    DETACH wants the table to itself for a moment; a short lock_timeout, retried, keeps a waiting
+    swap from holding up every reader behind it.
+    """
+    year = (report.country, report.survey_year)
+    for attempt in range(SWAP_TRIES):
+        try:
+            with connection.transaction():
+                connection.execute(
+                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
+                )
+                connection.execute("SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
+            break
+        except psycopg.errors.LockNotAvailable:
+            if attempt + 1 == SWAP_TRIES:
+                raise CoaggError(
+                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
+                    "seconds, the year was not replaced: end the long query (coagg db psql, "
+                    "pg_stat_activity) and load again"
+                ) from None
+    connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
+    connection.execute(
+        "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
+        "FROM incoming_refused",
+        year,
+    )
+    connection.execute(
+        "INSERT INTO ops.load (country, survey_year, file_name, file_sha256, file_bytes, "
+        "file_format, file_encoding, layout, datum, classification, settings_sha256, rows_read, "
+        "rows_clean, rows_refused, counts, partition_name, code_version) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            *year, report.file, table.sha256, table.bytes, report.format, report.encoding,
+            report.layout, report.datum, report.classification, key, report.rows_read,
+            report.rows_clean, report.rows_refused,
+            Jsonb({"reasons": report.reasons, "flags": report.flags, "facts": report.facts}),
+            partition, VERSION,
+        ),
+    )  # fmt: skip
+
+
+def _summarise(connection: psycopg.Connection, report: LoadReport, partition: str) -> None:
+    year = sql.Identifier("clean", partition)
+    report.reasons = dict(
+        connection.execute(
+            "SELECT reason, count(*) FROM incoming_refused GROUP BY reason ORDER BY 2 DESC, 1"
+        ).fetchall()
+    )
+    report.flags = dict(
+        connection.execute(
+            sql.SQL(
+                "SELECT flag, count(*) FROM {}, unnest(flags) AS flag GROUP BY flag "
+                "ORDER BY 2 DESC, 1"
+            ).format(year)
+        ).fetchall()
+    )
+    row = connection.execute(
+        sql.SQL(
+            "SELECT count(DISTINCT (lon, lat)) FILTER (WHERE 'pile_up' = ANY(flags)), "
+            "count(DISTINCT (lon, lat)) FILTER (WHERE pile_up_size >= 50), "
+            "count(*) FILTER (WHERE pile_up_size >= 50), max(pile_up_size), "
+            "count(DISTINCT industry), "
+            "percentile_cont(0.5) WITHIN GROUP (ORDER BY distance_to_own_km) "
+            "FILTER (WHERE distance_to_own_km > 0) FROM {}"
+        ).format(year)
+    ).fetchone()
+    assert row is not None
+    names = ("pile_up_points", "points_of_50", "firms_on_points_of_50", "largest_pile_up")
+    report.facts |= dict(zip((*names, "industries", "median_km_outside_own"), row, strict=True))
+
+
+def _count(connection: psycopg.Connection, table: sql.Composable) -> int:
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,319 @@
+"""Rows of a survey file as typed firms, and the rows that cannot be firms with their reason.
+
+Here stand the cleaning rules that need nothing but the file: numbers, codes, coordinates and
+their datum. What needs geography or the whole year is SQL. A file is read in three streams:
+`coordinate_sample` for the datum, `scan` for what the whole file must agree on (year,
+classification), `firm_batches` for the rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coagg.errors import CoaggError
+from coagg.etl import coordinates
+from coagg.etl.files import values as firm_values
+from coagg.etl.files.table_file import Batch, TableFile
+from coagg.etl.firms import industry_codes, layouts, organisation_codes
+from coagg.etl.firms import points as firm_points
+from coagg.etl.firms import stated_codes as firm_codes
+from coagg.etl.firms.scan import CoordinateSample, Scan, coordinate_sample, mapped_text, scan
+
+__all__ = [
+    "FIRM_SCHEMA",
+    "FLAGS",
+    "REFUSED_SCHEMA",
+    "CoordinateSample",
+    "FirmBatch",
+    "Scan",
+    "coordinate_sample",
+    "firm_batches",
+    "rows_as_received",
+    "scan",
+]
+
+FIRM_SCHEMA = pa.schema(
+    [
+        ("row_number", pa.int32()),
+        ("firm_id", pa.string()),
+        ("firm_name", pa.string()),
+        ("legal_representative", pa.string()),
+        ("phone", pa.string()),
+        ("postal_code", pa.string()),
+        ("address", pa.string()),
+        ("main_product", pa.string()),
+        ("established_year", pa.int16()),
+        ("place_code", pa.string()),
+        ("industry_code", pa.string()),
+        ("industry", pa.string()),
+        ("output_thousand_cny", pa.float64()),
+        ("employment", pa.int32()),
+        ("source_lon", pa.float64()),
+        ("source_lat", pa.float64()),
+        ("lon", pa.float64()),
+        ("lat", pa.float64()),
+        ("flags", pa.list_(pa.string())),
+        ("unreadable", pa.string()),
+    ]
+)
+REFUSED_SCHEMA = pa.schema(
+    [
+        ("row_number", pa.int32()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("received", pa.string()),
+    ]
+)
+FLAGS = (
+    "axes_swapped",
+    "low_precision",
+    "place_missing",
+    "industry_missing",
+    "industry_unknown",
+    "industry_zero_restored",
+    "output_unreadable",
+    "employment_unreadable",
+    "established_year_unreadable",
+)
+FOUNDING_YEARS = (1000, 2100)
+CELLS_HELD = 2_000_000  # of a batch, so that a survey's 130 columns take no more memory than 15
+
+
+class FirmBatch(NamedTuple):
+    """Rows of a file, cleaned. rows_read = rows of `clean` + rows of `refused`, always.
+
+    `clean` has FIRM_SCHEMA: row_number counts rows under the header from 1; source_lon and
+    source_lat are in the datum of the file, axes put right; lon and lat are WGS-84; `industry` has
+    three digits and is null where the code is missing or unknown; `unreadable` is a JSON object of
+    received values by column, or null. `refused` has REFUSED_SCHEMA: `received` is a JSON object,
+    header to value, or {"line": text} where the row could not be split into fields.
+    """
+
+    clean: pa.Table
+    refused: pa.Table
+    rows_read: int
+
+
+def firm_batches(
+    table: TableFile,
+    mapping: layouts.Mapping,
+    survey_year: int,
+    *,
+    datum: str,
+    country: str,
+    scan: Scan,
+    rows: int = 50_000,
+) -> Iterator[FirmBatch]:
+    """Clean the file, batch by batch of at most `rows` rows.
+
+    `scan` is that of the same file. Raises CoaggError for an unknown country, datum or unit, a
+    Chinese datum outside China, or what the file raises while it is read.
+    """
+    firm_points.country_box(country)
+    check_datum(country, datum)
+    unit = mapping.output_unit or "thousand_cny"
+    if unit not in layouts.OUTPUT_UNITS:
+        units = ", ".join(layouts.OUTPUT_UNITS)
+        raise CoaggError(f"unknown unit of output {unit!r}: use one of {units}")
+    rows = max(min(rows, CELLS_HELD // len(table.headers)), 1)
+    for batch in table.batches(rows):
+        cleaner = _Cleaner(batch, mapping, country, scan)
+        yield cleaner.clean(survey_year, datum, layouts.OUTPUT_UNITS[unit])
+
+
+def check_datum(country: str, datum: str) -> None:
+    """Raise CoaggError for an unknown datum, and for one that the country does not use."""
+    if datum not in coordinates.ALL_DATUMS:
+        known = ", ".join(coordinates.ALL_DATUMS)
+        raise CoaggError(f"unknown datum {datum!r}: use one of {known}")
+    if country != "CN" and datum not in ("wgs84", coordinates.OSGB36):
+        raise CoaggError(f"datum {datum} is used in China only: load {country} with --datum wgs84")
+    if country != "GB" and datum == coordinates.OSGB36:
+        raise CoaggError(
+            f"datum {datum} is used in the United Kingdom only: load {country} with another --datum"
+        )
+
+
+class _Cleaner:
+    """The rules for one batch."""
+
+    def __init__(self, batch: Batch, mapping: layouts.Mapping, country: str, scan: Scan) -> None:
+        self.batch = batch
+        self.mapping = mapping
+        self.country = country
+        self.scan = scan
+        self.row_numbers = batch.row_numbers()
+        self.flags = dict.fromkeys(FLAGS, np.zeros(batch.table.num_rows, dtype=bool))
+        self.unreadable: dict[str, pa.Array] = {}
+
+    def text(self, column: str) -> pa.Array:
+        return mapped_text(self.batch, self.mapping, column)
+
+    def clean(self, survey_year: int, datum: str, thousand_cny: float) -> FirmBatch:
+        points = firm_points.read_points(self.text("lon"), self.text("lat"), self.country, datum)
+        other_year = self._other_year(survey_year)
+        kept = (points.reason == firm_points.KEPT) & ~other_year
+        self.flags["axes_swapped"] = points.swapped
+        self.flags["low_precision"] = points.low_precision
+        industry_code, industry = self._industry()
+        columns = {
+            "row_number": pa.array(self.row_numbers),
+            "firm_id": self._firm_id(),
+            "established_year": self._established_year(),
+            "place_code": self._place_code(),
+            "industry_code": industry_code,
+            "industry": industry,
+            "output_thousand_cny": self._output(thousand_cny),
+            "employment": self._employment(),
+            "source_lon": pa.array(points.lon),
+            "source_lat": pa.array(points.lat),
+        }
+        for name in FIRM_SCHEMA.names:
+            if name in layouts.COLUMNS and name not in columns and name not in ("lon", "lat"):
+                columns[name] = self.text(name)
+        keep = pa.array(kept)
+        lon, lat = coordinates.to_wgs84(points.lon[kept], points.lat[kept], datum)
+        kept_columns = {name: column.filter(keep) for name, column in columns.items()}
+        kept_columns |= {
+            "lon": pa.array(lon),
+            "lat": pa.array(lat),
+            "flags": self._flag_lists(kept),
+            "unreadable": self._unreadable(kept),
+        }
+        clean = pa.table(
+            [kept_columns[field.name].cast(field.type) for field in FIRM_SCHEMA], FIRM_SCHEMA
+        )
+        refused = self._refused(points, other_year)
+        return FirmBatch(clean, refused, self.batch.table.num_rows + len(self.batch.malformed))
+
+    def _other_year(self, survey_year: int) -> np.ndarray:
+        years = firm_values.by_unique(self.text("survey_year"), firm_values.year_of)
+        return np.array([year is not None and year != survey_year for year in years], dtype=bool)
+
+    def _firm_id(self) -> pa.Array:
+        ids = self.text("firm_id")
+        return organisation_codes.restore_zeros(ids) if self.scan.organisation_codes else ids
+
+    def _established_year(self) -> pa.Array:
+        def founding(text: str) -> int | None:
+            year = firm_values.year_of(text)
+            return year if year and FOUNDING_YEARS[0] <= year <= FOUNDING_YEARS[1] else None
+
+        text = self.text("established_year")
+        years = pa.array(firm_values.by_unique(text, founding), pa.int16())
+        self._flag_unreadable("established_year", text, firm_values.as_mask(years.is_null()))
+        return years
+
+    def _place_code(self) -> pa.Array:
+        text = self.text("place_code")
+        codes = pa.array(firm_values.by_unique(text, firm_values.place_code_of), pa.string())
+        if self.mapping.columns["place_code"] is not None:
+            self.flags["place_missing"] = firm_values.as_mask(codes.is_null())
+        return codes
+
+    def _industry(self) -> tuple[pa.Array, pa.Array]:
+        stated, further = firm_codes.stated_codes(self.batch, self.mapping, self.country)
+        old = firm_codes.older_codes(
+            self.text("industry_code"), stated, self.scan.code_length, self.country
+        )
+        codes, repaired = industry_codes.repair_codes(
+            pc.if_else(old, pa.scalar(None, pa.string()), stated),
+            self.text("industry_division"),
+            self.scan.industries,
+            length=self.scan.code_length,
+            divisions=industry_codes.DIVISIONS[self.country],
+        )
+        industry, unknown = industry_codes.industries(codes, self.scan.industries)
+        codes = pc.if_else(old, stated, codes)
+        self.flags["industry_missing"] = firm_values.as_mask(codes.is_null())
+        self.flags["industry_unknown"] = unknown | firm_values.as_mask(old)
+        self.flags["industry_zero_restored"] = repaired
+        return firm_codes.joined(codes, further), industry
+
+    def _output(self, thousand_cny: float) -> pa.Array:
+        text = self.text("output")
+        values = firm_values.numbers(text).values
+        readable = np.isfinite(values)
+        self._flag_unreadable("output", text, ~readable)
+        return pa.array(values * thousand_cny, mask=~readable)
+
+    def _employment(self) -> pa.Array:
+        text = self.text("employment")
+        values = firm_values.numbers(text).values
+        largest = np.iinfo(np.int32).max
+        readable = (values >= 0) & (values <= largest) & (np.floor(values) == values)
+        self._flag_unreadable("employment", text, ~readable)
+        return pa.array(np.where(readable, values, 0).astype(np.int32), mask=~readable)
+
+    def _flag_unreadable(self, column: str, text: pa.Array, no_value: np.ndarray) -> None:
+        """Flag text that gave no value; words for missing are no such text."""
+        unreadable = no_value & firm_values.as_mask(firm_values.is_stated(text))
+        if unreadable.any():
+            self.flags[f"{column}_unreadable"] = unreadable
+            self.unreadable[column] = pc.if_else(
+                pa.array(unreadable), text, pa.scalar(None, pa.string())
+            )
+
+    def _flag_lists(self, kept: np.ndarray) -> pa.Array:
+        raised = np.stack([self.flags[name][kept] for name in FLAGS], axis=1)
+        offsets = np.concatenate([[0], np.cumsum(raised.sum(axis=1))]).astype(np.int32)
+        names = pa.array(FLAGS, pa.string()).take(pa.array(np.nonzero(raised)[1]))
+        return pa.ListArray.from_arrays(pa.array(offsets), names)
+
+    def _unreadable(self, kept: np.ndarray) -> pa.Array:
+        told: list[str | None] = [None] * len(kept)
+        for column, text in self.unreadable.items():
+            for row in np.flatnonzero(kept & firm_values.as_mask(text.is_valid())).tolist():
+                known = json.loads(told[row] or "{}") | {column: text[row].as_py()}
+                told[row] = json.dumps(known, ensure_ascii=False)
+        return pa.array(told, pa.string()).filter(pa.array(kept))
+
+    def _refused(self, points: firm_points.Points, other_year: np.ndarray) -> pa.Table:
+        columns = self.mapping.columns
+        refused = np.flatnonzero(other_year | (points.reason != firm_points.KEPT))
+        rows = []
+        received = self.batch.table.take(pa.array(refused)).to_pylist()
+        for place, row in zip(refused.tolist(), received, strict=True):
+            if other_year[place]:
+                reason, headers = "survey_year_differs", [columns["survey_year"]]
+            else:
+                reason = firm_points.REASONS[points.reason[place]]
+                headers = [columns["lon"], columns["lat"]]
+            detail = ", ".join(f"{header} {_shown(row[header])}" for header in headers)
+            number = int(self.row_numbers[place])
+            rows.append((number, reason, detail, json.dumps(row, ensure_ascii=False)))
+        for bad in self.batch.malformed:
+            line = json.dumps({"line": bad.text}, ensure_ascii=False)
+            rows.append((bad.row_number, bad.reason, bad.detail, line))
+        rows.sort()
+        by_column = list(zip(*rows, strict=True)) or [()] * len(REFUSED_SCHEMA)
+        return pa.table(
+            [
+                pa.array(values, field.type)
+                for values, field in zip(by_column, REFUSED_SCHEMA, strict=True)
+            ],
+            REFUSED_SCHEMA,
+        )
+
+
+def rows_as_received(
+    table: TableFile, row_numbers: Sequence[int]
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Read rows again by number; yields (row number, header to value) in file order."""
+    wanted = np.unique(np.asarray(row_numbers, dtype=np.int64))
+    for batch in table.batches():
+        numbers = batch.row_numbers()
+        places = np.flatnonzero(np.isin(numbers, wanted))
+        if len(places):
+            found = batch.table.take(pa.array(places)).to_pylist()
+            yield from zip(numbers[places].tolist(), found, strict=True)
+
+
+def _shown(value: str | None) -> str:
+    return "is empty" if value is None else repr(value[:60])

@@ -1,0 +1,202 @@
+"""What a survey file says as a whole: its points' datum, its year, its classification, its ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coagg.errors import CoaggError
+from coagg.etl.files import values as firm_values
+from coagg.etl.files.table_file import Batch, TableFile
+from coagg.etl.firms import industry_codes, layouts, organisation_codes
+from coagg.etl.firms import points as firm_points
+from coagg.etl.firms import stated_codes as firm_codes
+
+SAMPLE_POINTS = 20_000
+# Share of ids in the form of an organisation code above which all ids are taken for such.
+ORGANISATION_CODES_SHARE = 0.9
+_CLASSIFICATION_PREFIXES = {"CN": "gbt", "GB": "uksic"}
+
+
+@dataclass(frozen=True)
+class CoordinateSample:
+    """Points of a file in its own datum (float64, n), and the place codes of their rows."""
+
+    lon: np.ndarray
+    lat: np.ndarray
+    place_code: list[str | None]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the rows of a file say together.
+
+    `classification` is the one its codes belong to, None where that is not to be told; `shares`
+    the share of coded rows each classification knows; `industries` the codes of the one found;
+    `code_length` the digits of most codes; `industry_codes` counts repaired codes; `survey_years`
+    counts the years rows state; `organisation_codes` whether firm ids are such.
+    """
+
+    classification: str | None
+    shares: dict[str, float]
+    industries: frozenset[str] | None
+    code_length: int | None
+    industry_codes: dict[str, int]
+    survey_years: dict[int, int]
+    organisation_codes: bool
+
+
+def coordinate_sample(
+    table: TableFile,
+    mapping: layouts.Mapping,
+    country: str,
+    points: int = SAMPLE_POINTS,
+    datum: str | None = None,
+) -> CoordinateSample:
+    """Points of rows drawn at random, the same ones at every call; only rows that would be kept."""
+    lon, lat = np.empty(0), np.empty(0)
+    place: list[str | None] = []
+    keys = np.empty(0, dtype=np.uint64)
+    for batch in mapped_batches(table, mapping, ("lon", "lat", "place_code")):
+        read = firm_points.read_points(
+            mapped_text(batch, mapping, "lon"), mapped_text(batch, mapping, "lat"), country, datum
+        )
+        drawn = _random_keys(batch.row_numbers())
+        wanted = read.reason == firm_points.KEPT
+        if len(keys) == points:
+            wanted &= drawn < keys.max()
+        rows = np.flatnonzero(wanted)
+        keys = np.concatenate([keys, drawn[rows]])
+        lon = np.concatenate([lon, read.lon[rows]])
+        lat = np.concatenate([lat, read.lat[rows]])
+        place += mapped_text(batch, mapping, "place_code").take(pa.array(rows)).to_pylist()
+        if len(keys) > points:
+            chosen = np.sort(np.argpartition(keys, points)[:points])
+            keys, lon, lat = keys[chosen], lon[chosen], lat[chosen]
+            place = [place[row] for row in chosen.tolist()]
+    codes = [None if text is None else firm_values.place_code_of(text) for text in place]
+    return CoordinateSample(lon, lat, codes)
+
+
+def _random_keys(row_numbers: np.ndarray) -> np.ndarray:
+    """A pseudo-random number for each row number (splitmix64), so that no order matters."""
+    with np.errstate(over="ignore"):
+        mixed = row_numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        return mixed ^ (mixed >> np.uint64(31))
+
+
+def scan(
+    table: TableFile,
+    mapping: layouts.Mapping,
+    survey_year: int,
+    code_sets: Mapping[str, set[str]],
+    country: str | None = None,
+) -> Scan:
+    """Read year, industry codes and ids of the whole file.
+
+    `code_sets` holds the codes of each classification; those of other countries are left out.
+    Raises CoaggError for an unknown country, and when most rows that state a year state another
+    than `survey_year`.
+    """
+    country = country or mapping.country or "CN"
+    firm_points.country_box(country)
+    codes: Counter[tuple[str | None, str | None]] = Counter()
+    years: Counter[str] = Counter()
+    ids = whole_ids = 0
+    wanted = (*firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id")
+    for batch in mapped_batches(table, mapping, wanted):
+        pairs = pa.table(
+            {
+                "code": firm_codes.stated_codes(batch, mapping, country)[0],
+                "division": mapped_text(batch, mapping, "industry_division"),
+            }
+        )
+        counted = pairs.group_by(["code", "division"]).aggregate([([], "count_all")])
+        for row in counted.to_pylist():
+            codes[row["code"], row["division"]] += row["count_all"]
+        for row in pc.value_counts(
+            mapped_text(batch, mapping, "survey_year").drop_null()
+        ).to_pylist():
+            years[row["values"]] += row["counts"]
+        firm_ids = mapped_text(batch, mapping, "firm_id")
+        ids += len(firm_ids) - firm_ids.null_count
+        whole_ids += organisation_codes.count_whole(firm_ids)
+
+    stated = _stated_years(years)
+    _check_years(table, mapping, survey_year, stated)
+    received: Counter[str] = Counter()
+    for (code, _), count in codes.items():
+        if code is not None:
+            received[code] += count
+    length = industry_codes.code_length(received)
+    repaired, _ = industry_codes.repair_codes(
+        pa.array([code for code, _ in codes], pa.string()),
+        pa.array([division for _, division in codes], pa.string()),
+        length=length,
+        divisions=industry_codes.DIVISIONS[country],
+    )
+    counts: Counter[str] = Counter()
+    for code, count in zip(repaired.to_pylist(), codes.values(), strict=True):
+        if code is not None:
+            counts[code] += count
+    own = {
+        name: known
+        for name, known in code_sets.items()
+        if name.startswith(_CLASSIFICATION_PREFIXES[country])
+    }
+    found, shares = industry_codes.detect_classification(counts, own, mapping.classification)
+    return Scan(
+        classification=found,
+        shares=shares,
+        industries=frozenset(own[found]) if found is not None else None,
+        code_length=length,
+        industry_codes=dict(counts),
+        survey_years=stated,
+        organisation_codes=country == "CN" and whole_ids > ORGANISATION_CODES_SHARE * ids,
+    )
+
+
+def _stated_years(years: Mapping[str, int]) -> dict[int, int]:
+    stated: Counter[int] = Counter()
+    for text, count in years.items():
+        year = firm_values.year_of(text)
+        if year is not None:
+            stated[year] += count
+    return dict(stated)
+
+
+def _check_years(
+    table: TableFile, mapping: layouts.Mapping, survey_year: int, stated: Mapping[int, int]
+) -> None:
+    rows = sum(stated.values())
+    if 2 * stated.get(survey_year, 0) >= rows:
+        return
+    most = sorted(stated.items(), key=lambda item: -item[1])
+    told = ", ".join(f"{year} in {count} rows" for year, count in most[:5])
+    raise CoaggError(
+        f"{table.path}: is no file of {survey_year}: its column "
+        f"{mapping.columns['survey_year']} says {told}; load it with --survey-year {most[0][0]}"
+    )
+
+
+def mapped_batches(
+    table: TableFile, mapping: layouts.Mapping, columns: Sequence[str]
+) -> Iterator[Batch]:
+    """Batches of the mapped ones of these columns."""
+    headers = [mapping.columns[column] for column in columns]
+    return table.batches(columns=list(dict.fromkeys(h for h in headers if h is not None)))
+
+
+def mapped_text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array:
+    """A column's trimmed text; all null where the file does not have it."""
+    header = mapping.columns[column]
+    if header is None:
+        return pa.nulls(batch.table.num_rows, pa.string())
+    return firm_values.trimmed(batch.table[header].combine_chunks())

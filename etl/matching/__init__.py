@@ -1,0 +1,1 @@
+"""Who is the same firm: over the years, and between applicants of patents and firms."""

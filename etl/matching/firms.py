@@ -1,0 +1,211 @@
+"""A firm over the years: rows of `clean.firm` into `clean.firm_panel`, with the evidence."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from coagg.errors import CoaggError
+from coagg.etl.matching import runs as match_runs
+from coagg.etl.matching.firm_links import IntArray, Key, Links, link_rows
+from coagg.etl.matching.names import normalise
+from coagg.settings import Settings
+
+ROWS = """
+SELECT f.survey_year, f.row_number, upper(replace(f.firm_id, '-', '')),
+    'shared_id' = ANY(f.flags), f.firm_name, f.legal_representative,
+    nullif(regexp_replace(f.phone, '\\D', '', 'g'), ''),
+    coalesce(f.own_prefecture_code, f.prefecture_code),
+    coalesce(f.place_code, f.prefecture_code),
+    coalesce(back.from_code, f.classification || f.industry), f.industry_code,
+    f.main_product, f.established_year
+FROM clean.firm AS f
+LEFT JOIN (
+    SELECT DISTINCT ON (to_classification, to_code) to_classification, to_code, from_code
+    FROM reference.industry_concordance
+    WHERE from_classification = 'gbt4754_2002' AND length(from_code) = 3
+    ORDER BY to_classification, to_code, weight DESC, from_code
+) AS back ON back.to_classification = f.classification AND back.to_code = f.industry
+WHERE f.country = {}
+ORDER BY f.survey_year, f.row_number
+"""
+COLUMNS = {
+    "survey_year": pa.int64(), "row_number": pa.int64(), "firm_id": pa.string(),
+    "shared_id": pa.bool_(), "firm_name": pa.string(), "representative": pa.string(),
+    "phone": pa.string(), "place": pa.string(), "place_code": pa.string(),
+    "industry": pa.string(), "industry_code": pa.string(), "product": pa.string(),
+    "established_year": pa.int64(),
+}  # fmt: skip
+STAGES = ("id_name", "id", "name", "representative", "phone", "founding")
+OF_STAGE = {
+    "id_name": ("firm_id", "firm_name"),
+    "id": ("firm_id",),
+    "name": ("firm_name",),
+    "representative": ("representative", "place", "industry"),
+    "phone": ("phone", "place", "industry"),
+    "founding": ("established_year", "place_code", "industry_code", "product"),
+}
+FILES = ("names", "runs", "firms", "firm_links")
+YEAR_STEP = 10_000_000  # panel_id = survey year * this + row number
+
+
+@dataclass
+class PanelReport:
+    """What `coagg match firms` tells at its end."""
+
+    country: str
+    rows: int = 0
+    years: int = 0
+    firms: int = 0
+    links: dict[str, int] = field(default_factory=dict)
+    ambiguous: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    in_one_year_only: int = 0
+    max_gap: int = 2
+    unchanged: bool = False
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """One line: what was found, or that nothing had changed."""
+        if self.unchanged:
+            return f"{self.rows:,} rows are {self.firms:,} firms: unchanged, nothing to do"
+        return (
+            f"{self.rows:,} rows of {self.years} years are {self.firms:,} firms, by "
+            f"{sum(self.links.values()):,} links; {self.refused:,} links refused that would have "
+            "put two rows of a year into one firm"
+        )
+
+
+def match_firms(settings: Settings, country: str = "CN", *, max_gap: int = 2) -> PanelReport:
+    """Link the rows of all loaded years of a country into firms, in one transaction.
+
+    `max_gap`: years that a firm may be missing between two linked rows. The same loads, settings
+    and code change nothing. Raises CoaggError when no year is loaded.
+    """
+    began = time.monotonic()
+    with match_runs.open_run(settings) as connection:
+        sha256 = firms_key(connection, country, max_gap)
+        known = match_runs.unchanged(connection, "firms", country, sha256)
+        if known is not None:
+            return PanelReport(**{**known, "unchanged": True})
+        rows = match_runs.read(connection, ROWS, COLUMNS, (country,))
+        if rows.num_rows == 0:
+            raise CoaggError(
+                f"no firms of {country} are loaded: coagg load firms FILE --survey-year YEAR first"
+            )
+        values = {name: coded(rows[name], names=name == "firm_name") for name in COLUMNS
+                  if name not in ("survey_year", "row_number", "shared_id")}  # fmt: skip
+        years = rows["survey_year"].to_numpy()
+        numbers = rows["row_number"].to_numpy()
+        codes = {name: code for name, (code, _) in values.items()}
+        keys = make_keys(codes, rows["shared_id"].to_numpy(zero_copy_only=False))
+        firm, links = link_rows(years, keys, max_gap)
+        panel_id = years[firm] * YEAR_STEP + numbers[firm]  # rows are sorted: the first is smallest
+        report = _report(country, years, firm, links)
+        report.max_gap = max_gap
+        connection.execute("DELETE FROM clean.firm_panel_link WHERE country = %s", (country,))
+        connection.execute("DELETE FROM clean.firm_panel WHERE country = %s", (country,))
+        match_runs.write(
+            connection,
+            sql.Identifier("clean", "firm_panel"),
+            pd.DataFrame(
+                {
+                    "country": country, "survey_year": years, "row_number": numbers,
+                    "panel_id": panel_id,
+                }
+            ),
+        )  # fmt: skip
+        match_runs.write(
+            connection,
+            sql.Identifier("clean", "firm_panel_link"),
+            _link_table(country, years, numbers, links, values),
+        )
+        report.seconds = time.monotonic() - began
+        match_runs.record(connection, "firms", country, sha256, asdict(report), report.seconds)
+        connection.commit()
+    return report
+
+
+def firms_key(connection: psycopg.Connection, country: str, max_gap: int) -> str:
+    """Hash over everything that the firms' links rest on."""
+    return match_runs.key(connection, country, (), FILES, "firms", max_gap)
+
+
+def coded(column: pa.ChunkedArray, names: bool = False) -> tuple[IntArray, pd.Series]:
+    """(codes, shape (rows,), -1 for missing; value of each code); `names` in one form."""
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64)
+    value = pd.Series(encoded.dictionary.to_pylist(), dtype=object)
+    if not names or value.empty:
+        return codes, value
+    form, distinct = pd.factorize(np.array([normalise(v) for v in value], dtype=object))
+    form = np.where(np.array(distinct, dtype=object)[form] == "", -1, form)
+    return np.where(codes < 0, -1, form[codes]), pd.Series(distinct, dtype=object)
+
+
+def make_keys(codes: dict[str, IntArray], shared_id: np.ndarray) -> list[Key]:
+    """The sequence of keys from coded columns; `shared_id`: bool, rows not to link by id alone."""
+    made = []
+    for stage in STAGES:
+        combined = _combine([codes[name] for name in OF_STAGE[stage]])
+        if stage == "id":
+            combined = np.where(shared_id, -1, combined)
+        # what identifies by likelihood only must not contradict the founding year
+        agree = (codes["established_year"],) if stage in ("representative", "phone") else ()
+        made.append(Key(stage, combined, agree))
+    return made
+
+
+def _combine(columns: list[IntArray]) -> IntArray:
+    result = columns[0]
+    for column in columns[1:]:
+        missing = (result < 0) | (column < 0)
+        joined = result * (int(column.max(initial=0)) + 1) + column
+        result = np.asarray(pd.factorize(np.where(missing, -1, joined))[0], dtype=np.int64)
+        result = np.where(missing, -1, result)
+    return result
+
+
+def _report(country: str, years: IntArray, firm: IntArray, links: Links) -> PanelReport:
+    stage = links.arrays()[2]
+    counts = np.bincount(stage, minlength=len(STAGES))
+    sizes = np.bincount(firm)
+    return PanelReport(
+        country, years.size, np.unique(years).size, int((sizes > 0).sum()),
+        {name: int(n) for name, n in zip(STAGES, counts, strict=True)}, links.ambiguous,
+        links.refused, int((sizes == 1).sum()),
+    )  # fmt: skip
+
+
+def _link_table(
+    country: str, years: IntArray, numbers: IntArray, links: Links,
+    values: dict[str, tuple[IntArray, pd.Series]],
+) -> pd.DataFrame:  # fmt: skip
+    earlier, later, stage = links.arrays()
+    evidence = np.empty(earlier.size, dtype=object)
+    for number, name in enumerate(STAGES):
+        at = np.flatnonzero(stage == number)
+        parts: list[list[str]] = []
+        for column in OF_STAGE[name]:
+            code, value = values[column]
+            parts.append(
+                value.to_numpy()[code[earlier[at]]].astype(str).tolist() if at.size else []
+            )
+        evidence[at] = [", ".join(told) for told in zip(*parts, strict=True)]
+    return pd.DataFrame(
+        {
+            "country": country,
+            "from_year": years[earlier], "from_row": numbers[earlier],
+            "to_year": years[later], "to_row": numbers[later],
+            "stage": np.array(STAGES, dtype=object)[stage], "evidence": evidence,
+        }
+    )  # fmt: skip

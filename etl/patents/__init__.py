@@ -1,0 +1,1 @@
+"""Patents and the citations between them."""

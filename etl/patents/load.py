@@ -1,0 +1,178 @@
+"""Load a file of patents: file in, `clean.patent` and `clean.refused_input` out, nothing lost.
+
+One transaction a dataset: typed rows go by COPY into temporary tables, the rules of
+sql/transforms/patents run, the dataset's old rows give way to the new ones together with the
+ledger row. A kill leaves the data base as it was.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from coagg import database
+from coagg.errors import CoaggError
+from coagg.etl import ledger
+from coagg.etl.files.table_file import TableFile
+from coagg.etl.firms import rows as firm_rows
+from coagg.etl.patents import layouts as patent_layouts
+from coagg.etl.patents import rows as patent_rows
+from coagg.etl.patents import trs as patent_trs
+from coagg.settings import SQL, Settings
+
+RULES = SQL / "transforms" / "patents"
+KIND = "patents"
+
+Progress = Callable[[str, int], None]
+
+
+def load_patents(
+    settings: Settings,
+    path: Path,
+    *,
+    dataset: str | None = None,
+    layout: str | None = None,
+    progress: Progress = lambda stage, rows: None,
+) -> ledger.InputReport:
+    """Load `path` as the patents of `dataset` (by default its name), in place of what that held.
+
+    Rows read = clean + refused, enforced by the data base. The same file with the same settings
+    changes nothing. Raises CoaggError in one line when the file cannot be taken; the data base is
+    then as it was.
+    """
+    table = patent_trs.open_patents(path)
+    chosen = patent_layouts.choose(layout, table.headers, KIND, path)
+    columns = chosen.map(table.headers, KIND, path)
+    dataset = dataset or dataset_name(path)
+    with database.connect(settings) as connection:
+        connection.execute("SET client_connection_check_interval = 2000")
+        ledger.hold(connection, KIND)
+        key = ledger.settings_key({"layout": chosen.sha256, "rules": rules_key(RULES)})
+        done = ledger.unchanged(connection, KIND, dataset, table.sha256, key)
+        if done is not None:
+            return done
+        ledger.keep_file(settings, path, table.sha256)
+        database.run_file(connection, RULES / "10_incoming.sql", {"dataset": dataset})
+        report = ledger.InputReport(
+            KIND, dataset, path.name, chosen.name, table.format, table.encoding
+        )
+        today = datetime.date.today()
+        for batch in patent_rows.patent_batches(table, columns, chosen, today):
+            ledger.copy_table(connection, "incoming_patent", batch.clean)
+            ledger.copy_table(connection, "incoming_applicant", batch.applicants)
+            ledger.copy_table(connection, "incoming_refused", batch.refused)
+            report.rows_read += batch.rows_read
+            progress("reading and cleaning", report.rows_read)
+        table.check_unchanged()
+        for rule in ("20_duplicates", "30_other_datasets"):
+            progress(rule[3:].replace("_", " "), 0)
+            database.run_file(connection, RULES / f"{rule}.sql")
+        fill_received(connection, table)
+        progress("writing the patents", 0)
+        database.run_file(connection, RULES / "40_publish.sql")
+        _summarise(connection, report)
+        refuse_empty(report, path)
+        ledger.record(connection, report, sha256=table.sha256, file_bytes=table.bytes, key=key)
+        connection.commit()
+    return report
+
+
+def dataset_name(path: Path) -> str:
+    """The dataset a file is loaded as when none is named: its name without suffixes."""
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
+
+
+def rules_key(folder: Path) -> list[str]:
+    """Hashes of the SQL rules in a folder, for the settings of a load."""
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.glob("*.sql"))]
+
+
+def refuse_empty(report: ledger.InputReport, path: Path) -> None:
+    """Raise CoaggError when no row of the file can be taken."""
+    if report.rows_clean == 0:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())
+        raise CoaggError(
+            f"{path}: every one of its {report.rows_read} rows would be refused ({reasons}); is it "
+            f"layout {report.layout}, and not loaded already as another dataset?"
+        )
+
+
+def fill_received(connection: psycopg.Connection, table: TableFile) -> None:
+    """Rows refused by the rules in SQL are kept as received too: read them from the file again."""
+    wanted = connection.execute(
+        "SELECT row_number FROM incoming_refused WHERE received IS NULL ORDER BY row_number"
+    ).fetchall()
+    if not wanted:
+        return
+    rows = firm_rows.rows_as_received(table, [number for (number,) in wanted])
+    connection.cursor().executemany(
+        "UPDATE incoming_refused SET received = %s WHERE row_number = %s",
+        ((Jsonb(received), number) for number, received in rows),
+    )
+
+
+def reasons(connection: psycopg.Connection) -> dict[str, int]:
+    """Refused rows by reason, the most frequent first."""
+    return dict(
+        connection.execute(
+            "SELECT reason, count(*) FROM incoming_refused GROUP BY reason ORDER BY 2 DESC, 1"
+        ).fetchall()
+    )
+
+
+def one(connection: psycopg.Connection, query: str, *values: object) -> tuple[int, ...]:
+    """The one row of a query of counts."""
+    row = connection.execute(query, values).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def _summarise(connection: psycopg.Connection, report: ledger.InputReport) -> None:
+    report.reasons = reasons(connection)
+    report.rows_refused = sum(report.reasons.values())
+    report.flags = dict(
+        connection.execute(
+            "SELECT flag, count(*) FROM incoming_patent, unnest(flags) AS flag GROUP BY flag "
+            "ORDER BY 2 DESC, 1"
+        ).fetchall()
+    )
+    report.rows_clean, granted, first, last = one(
+        connection,
+        "SELECT count(*), count(*) FILTER (WHERE granted), "
+        "min(extract(YEAR FROM application_date))::integer, "
+        "max(extract(YEAR FROM application_date))::integer FROM incoming_patent",
+    )
+    applicants, names = one(
+        connection,
+        "SELECT count(*), count(DISTINCT name) FROM incoming_applicant "
+        "INNER JOIN incoming_patent USING (row_number)",
+    )
+    kinds = connection.execute(
+        "SELECT coalesce(kind, 'unknown'), count(*) FROM incoming_patent GROUP BY kind "
+        "ORDER BY 2 DESC"
+    ).fetchall()
+    (taken,) = one(connection, "SELECT count(*) FROM held_elsewhere WHERE takes_over")
+    report.facts = {
+        "granted": granted,
+        "kinds": dict(kinds),
+        "applicants": applicants,
+        "applicant_names": names,
+        "years": [first, last],
+        "taken_over": taken,
+    }
+    if taken:
+        report.notes.append(f"{taken} grants took the place of rows without one in other datasets")
+    (citations,) = one(
+        connection,
+        "SELECT count(*) FROM ops.input_load WHERE kind = 'citations' AND superseded_at IS NULL",
+    )
+    if citations:
+        report.notes.append(
+            "citations are loaded already, told by the patents there were: load their files again "
+            "(coagg load citations) to have these patents recognised"
+        )

@@ -1,0 +1,342 @@
+"""Rows of a patent file as typed patents and applicants, and the rows refused with their reason.
+
+The rules here need nothing but the row; what needs the other rows is sql/transforms/patents.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coagg.etl.files import values as firm_values
+from coagg.etl.files.table_file import Batch, TableFile
+from coagg.etl.files.text_records import Malformed
+from coagg.etl.firms import organisation_codes
+from coagg.etl.patents import values as patent_values
+from coagg.etl.patents.layouts import PatentLayout
+
+FLAGS = (
+    "applicant_missing",
+    "codes_misaligned",
+    "date_from_publication",
+    "grant_before_application",
+    "grant_contradictory",
+    "grant_date_impossible",
+    "grant_date_unreadable",
+    "granted_unreadable",
+    "kind_unreadable",
+    "kind_contradictory",
+    "text_damaged",
+    "value_unreadable",
+)
+PATENT_COLUMNS = (
+    "row_number", "patent_id", "publication_number", "title", "kind", "application_date",
+    "grant_date", "granted", "ipc", "patent_value", "flags",
+)  # fmt: skip
+REFUSED_SCHEMA = pa.schema(
+    [
+        ("row_number", pa.int32()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("received", pa.string()),
+    ]
+)
+CELLS_HELD = 1_000_000
+DAMAGE = "\ufffd"
+_NULL = pa.scalar(None, pa.string())
+_DIGITS = r"^[0-9]{2,6}$"
+_NAME_AND_CODE = r"^[^0-9;；]+[;；]([0-9]{2,6})$"
+
+
+class PatentBatch(NamedTuple):
+    """Rows of a file: patents, their applicants, the refused ones; rows_read = clean + refused."""
+
+    clean: pa.Table
+    applicants: pa.Table
+    refused: pa.Table
+    rows_read: int
+
+
+def patent_batches(
+    table: TableFile,
+    columns: Mapping[str, str | None],
+    layout: PatentLayout,
+    latest: datetime.date,
+) -> Iterator[PatentBatch]:
+    """Clean a patent file, batch by batch. `columns` are those of `layout.map`.
+
+    Raises CoaggError for what is wrong with the file as a whole.
+    """
+    rows = max(min(50_000, CELLS_HELD // len(table.headers)), 1)
+    for batch in table.batches(rows):
+        yield _Cleaner(batch, columns, layout, latest).clean()
+
+
+def mapped_text(batch: Batch, columns: Mapping[str, str | None], column: str) -> pa.Array:
+    """Trimmed text of one of our columns, null where missing or not in the file."""
+    header = columns[column]
+    if header is None:
+        return pa.nulls(batch.table.num_rows, pa.string())
+    return firm_values.trimmed(batch.table[header].combine_chunks())
+
+
+def refused_table(
+    batch: Batch,
+    reasons: Sequence[tuple[int, str, str | None]],
+) -> pa.Table:
+    """REFUSED_SCHEMA of a batch: `reasons` are (place in the batch's table, reason, detail)."""
+    numbers = batch.row_numbers()
+    places = pa.array([place for place, _, _ in reasons], pa.int64())
+    received = batch.table.take(places).to_pylist()
+    rows = [
+        (int(numbers[place]), reason, detail, json.dumps(row, ensure_ascii=False))
+        for (place, reason, detail), row in zip(reasons, received, strict=True)
+    ]
+    return refused_rows(rows, batch.malformed)
+
+
+def refused_rows(
+    rows: list[tuple[int, str, str | None, str]], malformed: Sequence[Malformed]
+) -> pa.Table:
+    """REFUSED_SCHEMA from rows and the malformed ones."""
+    rows = rows + [
+        (bad.row_number, bad.reason, bad.detail, json.dumps({"line": bad.text}, ensure_ascii=False))
+        for bad in malformed
+    ]
+    by_column = list(zip(*sorted(rows), strict=True)) or [()] * len(REFUSED_SCHEMA)
+    arrays = [pa.array(v, f.type) for v, f in zip(by_column, REFUSED_SCHEMA, strict=True)]
+    return pa.table(arrays, REFUSED_SCHEMA)
+
+
+def shown(text: str | None) -> str:
+    """A received value for a message."""
+    return "is empty" if text is None else repr(text[:60])
+
+
+class _Cleaner:
+    """The rules for one batch."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        columns: Mapping[str, str | None],
+        layout: PatentLayout,
+        latest: datetime.date,
+    ) -> None:
+        self.batch = batch
+        self.columns = columns
+        self.layout = layout
+        self.rows = batch.table.num_rows
+        self.first_day = np.datetime64(layout.earliest)
+        self.last_day = np.datetime64(latest)
+        self.chinese = layout.settings["@numbers"] == "cn"
+        self.flags = dict.fromkeys(FLAGS, np.zeros(self.rows, dtype=bool))
+        self.reason = np.full(self.rows, "", dtype=object)
+        self.at_fault = np.full(self.rows, "", dtype=object)
+
+    def clean(self) -> PatentBatch:
+        ids = patent_values.patent_numbers(self._text("patent_id"), chinese=self.chinese)
+        publications = patent_values.patent_numbers(
+            self._text("publication_number"), chinese=self.chinese
+        )
+        application = self._application_dates()
+        self._check_ids(ids)
+        kind = self._kinds(ids, publications)
+        granted, grant_date = self._grants(application, publications)
+        value = self._text("patent_value")
+        numbers = firm_values.numbers(value)
+        readable = np.isfinite(numbers.values)
+        self.flags["value_unreadable"] = (
+            firm_values.as_mask(firm_values.is_stated(value)) & ~readable
+        )
+        separators = "[" + self.layout.settings["@separators"] + "]"
+        ipc = pc.list_element(
+            pc.split_pattern_regex(pc.fill_null(self._text("ipc"), ""), "[;；]"), 0
+        )
+        applicants = self._applicants(separators)
+        kept = pa.array(self.reason == "")
+        clean = {
+            "row_number": pa.array(self.batch.row_numbers()),
+            "patent_id": ids,
+            "publication_number": publications,
+            "title": self._text("title"),
+            "kind": kind,
+            "application_date": pa.array(application.astype("datetime64[D]")),
+            "grant_date": pa.array(grant_date.astype("datetime64[D]")),
+            "granted": pa.array(granted),
+            "ipc": firm_values.trimmed(ipc),
+            "patent_value": pa.array(numbers.values, mask=~readable),
+            "flags": self._flag_lists(),
+        }
+        return PatentBatch(
+            pa.table([clean[name] for name in PATENT_COLUMNS], PATENT_COLUMNS).filter(kept),
+            applicants.filter(kept.take(applicants["place"].combine_chunks())).drop(["place"]),
+            self._refused(),
+            self.rows + len(self.batch.malformed),
+        )
+
+    def _text(self, column: str) -> pa.Array:
+        return mapped_text(self.batch, self.columns, column)
+
+    def _refuse(self, rows: np.ndarray, reason: str, column: str) -> None:
+        fresh = rows & (self.reason == "")
+        self.reason[fresh] = reason
+        self.at_fault[fresh] = column
+
+    def _check_ids(self, ids: pa.Array) -> None:
+        readable = pc.and_(
+            pc.match_substring_regex(ids, "[0-9]"), pc.invert(pc.match_substring(ids, DAMAGE))
+        )
+        self._refuse(firm_values.as_mask(ids.is_null()), "patent_id_missing", "patent_id")
+        self._refuse(~firm_values.as_mask(readable), "patent_id_unreadable", "patent_id")
+
+    def _dates(self, column: str) -> patent_values.Dates:
+        settings = self.layout.settings
+        missing = [word.strip() for word in settings["@missing_dates"].split("|") if word.strip()]
+        return patent_values.dates(self._text(column), settings["@dates"], missing)
+
+    def _application_dates(self) -> np.ndarray:
+        days, unreadable = self._dates("application_date")
+        days = days.copy()
+        years = firm_values.by_unique(self._text("publication_year"), firm_values.year_of)
+        known = np.array([year is not None for year in years], dtype=bool)
+        from_year = np.isnat(days) & ~unreadable & known
+        days[from_year] = [
+            np.datetime64(f"{year:04d}-01-01")
+            for year, use in zip(years, from_year, strict=True)
+            if use and year is not None
+        ]
+        self.flags["date_from_publication"] = from_year
+        self._refuse(unreadable, "application_date_unreadable", "application_date")
+        self._refuse(np.isnat(days), "application_date_missing", "application_date")
+        self._refuse(self._impossible(days), "application_date_impossible", "application_date")
+        return days
+
+    def _impossible(self, days: np.ndarray) -> np.ndarray:
+        return (days < self.first_day) | (days > self.last_day)
+
+    def _kinds(self, ids: pa.Array, publications: pa.Array) -> pa.Array:
+        text = self._text("kind")
+        stated = patent_values.kinds(text)
+        self.flags["kind_unreadable"] = firm_values.as_mask(text.is_valid()) & firm_values.as_mask(
+            stated.is_null()
+        )
+        of_number = (
+            patent_values.kinds_of_numbers(ids)
+            if self.chinese
+            else pa.nulls(self.rows, pa.string())
+        )
+        self.flags["kind_contradictory"] = firm_values.as_mask(pc.not_equal(stated, of_number))
+        of_publication: pa.Array = pa.nulls(self.rows, pa.string())
+        for kind in ("utility", "design"):
+            matches = self._published_as(f"@{kind}_publications", publications)
+            of_publication = pc.if_else(pa.array(matches), kind, of_publication)
+        return pc.coalesce(stated, of_number, of_publication)
+
+    def _published_as(self, setting: str, publications: pa.Array) -> np.ndarray:
+        pattern = self.layout.settings[setting]
+        if not pattern:
+            return np.zeros(self.rows, dtype=bool)
+        return firm_values.as_mask(pc.match_substring_regex(publications, pattern))
+
+    def _grants(
+        self, application: np.ndarray, publications: pa.Array
+    ) -> tuple[np.ndarray, np.ndarray]:
+        days, unreadable = self._dates("grant_date")
+        granted_publication = self._published_as("@granted_publications", publications)
+        published = self._dates("publication_date").days
+        days = np.where(np.isnat(days) & granted_publication & ~unreadable, published, days)
+        impossible = self._impossible(days)
+        days = np.where(impossible, np.datetime64("NaT"), days)
+        text = self._text("granted")
+        words = patent_values.grants(text)
+        stated = firm_values.as_mask(words.is_valid())
+        dated = ~np.isnat(days) | impossible | unreadable
+        granted = np.where(stated, firm_values.as_mask(words), dated | granted_publication)
+        self.flags["granted_unreadable"] = firm_values.as_mask(text.is_valid()) & ~stated
+        self.flags["grant_contradictory"] = stated & ~granted & dated
+        self.flags["grant_date_unreadable"] = unreadable
+        self.flags["grant_date_impossible"] = impossible
+        self.flags["grant_before_application"] = days < application
+        return granted, days
+
+    def _applicants(self, separators: str) -> pa.Table:
+        """One row an applicant: place of its patent in the batch, position, name, codes."""
+        text = self._text("applicants")
+        self.flags["text_damaged"] = firm_values.as_mask(pc.match_substring(text, DAMAGE))
+        place, index, names = split_parts(text, separators)
+        per_patent = np.bincount(place, minlength=self.rows)
+        codes = pc.replace_substring(pc.utf8_upper(self._text("organisation_code")), "-", "")
+        place_codes = pc.replace_substring_regex(self._text("place_code"), _NAME_AND_CODE, r"\1")
+        organisation = self._aligned(codes, separators, place, index, per_patent)
+        if 2 * organisation_codes.count_whole(organisation) > len(organisation.drop_null()) > 0:
+            organisation = organisation_codes.restore_zeros(organisation)
+        district = self._aligned(place_codes, separators, place, index, per_patent)
+        is_code = pc.match_substring_regex(district, _DIGITS)
+        address = self._text("address").take(pa.array(place))
+        held = firm_values.as_mask(names.is_valid())
+        self.flags["applicant_missing"] = np.bincount(place[held], minlength=self.rows) == 0
+        starts = np.concatenate([[0], np.cumsum(np.bincount(place[held], minlength=self.rows))])
+        position = np.arange(int(held.sum())) - starts[place[held]] + 1
+        keep = pa.array(held)
+        return pa.table(
+            {
+                "place": pa.array(place).filter(keep),
+                "row_number": pa.array(self.batch.row_numbers()[place[held]]),
+                "position": pa.array(position.astype(np.int16)),
+                "name": names.filter(keep),
+                "organisation_code": organisation.filter(keep),
+                "place_code": pc.if_else(is_code, district, _NULL).filter(keep),
+                "address": pc.if_else(pa.array(index == 0), address, _NULL).filter(keep),
+            }
+        )
+
+    def _aligned(
+        self,
+        codes: pa.Array,
+        separators: str,
+        place: np.ndarray,
+        index: np.ndarray,
+        per_patent: np.ndarray,
+    ) -> pa.Array:
+        """A code for each applicant: by position, or a single one for the first of them."""
+        if codes.null_count == len(codes):
+            return pa.nulls(len(place), pa.string())
+        code_place, _, values = split_parts(codes, separators)
+        count = np.bincount(code_place, minlength=self.rows)
+        starts = np.concatenate([[0], np.cumsum(count)])
+        misaligned = (count != per_patent) & (count != 1)
+        self.flags["codes_misaligned"] = self.flags["codes_misaligned"] | misaligned
+        has = ~misaligned[place] & (index < count[place])
+        wanted = np.where(has, starts[place] + index, 0)
+        return pc.if_else(pa.array(has), values.take(pa.array(wanted)), _NULL)
+
+    def _flag_lists(self) -> pa.Array:
+        raised = np.stack([self.flags[name] for name in FLAGS], axis=1)
+        offsets = np.concatenate([[0], np.cumsum(raised.sum(axis=1))]).astype(np.int32)
+        names = pa.array(FLAGS, pa.string()).take(pa.array(np.nonzero(raised)[1]))
+        return pa.ListArray.from_arrays(pa.array(offsets), names)
+
+    def _refused(self) -> pa.Table:
+        refused = []
+        for place in np.flatnonzero(self.reason != "").tolist():
+            header = self.columns[self.at_fault[place]]
+            received = self.batch.table[header][place].as_py() if header else None
+            refused.append((place, str(self.reason[place]), f"{header} {shown(received)}"))
+        return refused_table(self.batch, refused)
+
+
+def split_parts(text: pa.Array, separators: str) -> tuple[np.ndarray, np.ndarray, pa.Array]:
+    """Split a column: place of each part's row, its index in the row, the part (null if blank)."""
+    lists = pc.split_pattern_regex(pc.fill_null(text, ""), separators)
+    lengths = pc.list_value_length(lists).to_numpy()
+    place = np.repeat(np.arange(len(lengths)), lengths)
+    starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+    index = np.arange(len(place)) - np.repeat(starts, lengths)
+    return place, index, firm_values.trimmed(pc.list_flatten(lists))

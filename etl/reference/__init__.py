@@ -1,0 +1,1 @@
+"""Places, agglomerations, industries, concordances."""

@@ -1,0 +1,108 @@
+"""Steps of a rebuild: what is unchanged is left alone, what fails leaves the rest good."""
+
+import pytest
+
+from coagg import database
+from coagg.errors import CoaggError
+from coagg.rebuild.engine import Step
+from coagg.rebuild.engine import engine as rebuild
+
+
+class Chain:
+    """Three steps over facts that a test changes: load -> index, and a step beside them."""
+
+    def __init__(self):
+        self.facts = {"file": "a", "index": "one", "side": "x"}
+        self.done = []
+        self.fails = set()
+
+    def steps(self):
+        return [
+            self.step("load", "file"),
+            self.step("index", "index", "load"),
+            self.step("side", "side"),
+        ]
+
+    def step(self, name, fact, *needs):
+        def run():
+            if name in self.fails:
+                raise CoaggError(f"{name} cannot be done")
+            self.done.append(name)
+            if name == "load":
+                self.facts["index"] = f"index of {self.facts['file']}"
+            return f"{name} done"
+
+        return Step(name, lambda connection: {fact: self.facts[fact]}, run, needs)
+
+
+def states(report):
+    return {outcome.step: outcome.state for outcome in report.outcomes}
+
+
+def test_a_second_rebuild_does_nothing(empty_settings):
+    chain = Chain()
+    first = rebuild.rebuild(empty_settings, chain.steps())
+    assert states(first) == {"load": "done", "index": "done", "side": "done"}
+    assert first.outcomes[0].why == "never done"
+    again = rebuild.rebuild(empty_settings, chain.steps())
+    assert set(states(again).values()) == {"unchanged"}
+    assert chain.done == ["load", "index", "side"]
+
+
+def test_a_change_is_named_and_carried_on(empty_settings):
+    chain = Chain()
+    rebuild.rebuild(empty_settings, chain.steps())
+    chain.facts["file"] = "b"
+    report = rebuild.rebuild(empty_settings, chain.steps())
+    assert [(o.step, o.state, o.why) for o in report.outcomes] == [
+        ("load", "done", "changed: file"),
+        ("index", "done", "changed: index"),
+        ("side", "unchanged", ""),
+    ]
+
+
+def test_a_dry_run_does_nothing_and_says_what_follows(empty_settings):
+    chain = Chain()
+    rebuild.rebuild(empty_settings, chain.steps())
+    chain.facts["file"] = "b"
+    report = rebuild.rebuild(empty_settings, chain.steps(), dry_run=True)
+    assert [(o.state, o.why) for o in report.outcomes] == [
+        ("would be done", "changed: file"),
+        ("would be done", "follows load"),
+        ("unchanged", ""),
+    ]
+    assert chain.done == ["load", "index", "side"]
+
+
+def test_a_failure_leaves_the_rest_good_and_is_tried_again(empty_settings):
+    chain = Chain()
+    chain.fails.add("load")
+    report = rebuild.rebuild(empty_settings, chain.steps())
+    assert states(report) == {"load": "failed", "index": "left out", "side": "done"}
+    assert [o.said for o in report.failed] == ["load cannot be done"]
+    chain.fails.clear()
+    report = rebuild.rebuild(empty_settings, chain.steps())
+    assert states(report) == {"load": "done", "index": "done", "side": "unchanged"}
+
+
+def test_two_rebuilds_are_kept_apart(empty_settings):
+    chain = Chain()
+
+    def second():
+        with pytest.raises(CoaggError, match="another rebuild"):
+            rebuild.rebuild(empty_settings, chain.steps())
+        return "refused"
+
+    outer = [Step("outer", lambda connection: {"x": "1"}, second)]
+    assert states(rebuild.rebuild(empty_settings, outer)) == {"outer": "done"}
+    assert chain.done == []
+
+
+def test_force_does_everything_again(empty_settings):
+    chain = Chain()
+    rebuild.rebuild(empty_settings, chain.steps())
+    rebuild.rebuild(empty_settings, chain.steps(), force=True)
+    assert chain.done == ["load", "index", "side"] * 2
+    with database.connect(empty_settings) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM ops.rebuild_step").fetchone()
+    assert count == 3
