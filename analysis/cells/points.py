@@ -14,6 +14,9 @@ from coagg.errors import CoaggError
 PILE_UPS = ("keep", "drop", "spread")
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
+OWN = "own"  # the reading of industries as each survey year has them
+
+# as one row of arrays, which costs next to nothing to read
 CELL = """
 SELECT
     array_agg(row_number),
@@ -23,44 +26,19 @@ SELECT
     array_agg(pile_up)
 FROM (
     SELECT
-        f.row_number, f.lon, f.lat, rpad(coalesce(f.industry, ''), 3) AS industry,
-        (f.flags @> '{pile_up}')::integer AS pile_up
-    FROM clean.firm AS f
-    JOIN reference.agglomeration_member AS m
-        ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-    WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
-    ORDER BY f.row_number
-) AS cell
-"""
-
-# the same with industries translated to one classification
-CELL_HARMONISED = """
-SELECT
-    array_agg(row_number),
-    array_agg(lon),
-    array_agg(lat),
-    string_agg(industry, ''),
-    array_agg(pile_up)
-FROM (
-    SELECT
-        f.row_number, f.lon, f.lat, rpad(coalesce(f.industry, ''), 3) AS industry,
-        (f.flags @> '{pile_up}')::integer AS pile_up
-    FROM clean.firm_industry AS f
-    JOIN reference.agglomeration_member AS m
-        ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-    WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
-        AND f.classification = %s
-    ORDER BY f.row_number
+        row_number, lon, lat, rpad(coalesce(industry, ''), 3) AS industry,
+        pile_up::integer AS pile_up
+    FROM clean.cell_firm
+    WHERE country = %s AND survey_year = %s AND agglomeration_code = %s AND classification = %s
+    ORDER BY row_number
 ) AS cell
 """
 
 AGGLOMERATIONS = """
-SELECT m.agglomeration_code, count(*)
-FROM clean.firm AS f
-JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-WHERE f.country = %s AND f.survey_year = %s
-GROUP BY m.agglomeration_code ORDER BY m.agglomeration_code
+SELECT agglomeration_code, count(*) FROM clean.cell_firm
+WHERE country = %s AND survey_year = %s AND classification = 'own'
+    AND agglomeration_code IS NOT NULL
+GROUP BY agglomeration_code ORDER BY agglomeration_code
 """
 
 
@@ -152,19 +130,16 @@ def read_points(
     agglomeration_code: str,
     classification: str | None = None,
 ) -> FirmPoints:
-    """Points of one cell; the arrays come as one binary row, so reading costs next to nothing.
+    """Points of one cell, with industries in a classification (None: the year's own).
 
-    With `classification`, industries are translated to it (`reference.harmonised_industry`);
-    firms without a translation have industry ''.
+    Firms whose code has no translation have industry ''. Raises CoaggError for a cell without
+    firms.
     """
     with connection.cursor(binary=True) as cursor:
         for loader in (_Float8Array, _Int4Array):
             loader.register(cursor)
-        key: tuple[object, ...] = (country, survey_year, agglomeration_code)
-        if classification is None:
-            row = cursor.execute(CELL, key).fetchone()
-        else:
-            row = cursor.execute(CELL_HARMONISED, (*key, classification)).fetchone()
+        key = (country, survey_year, agglomeration_code, classification or OWN)
+        row = cursor.execute(CELL, key).fetchone()
     if row is None or row[0] is None:
         raise CoaggError(
             f"no firms of {country} {survey_year} in agglomeration {agglomeration_code}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from coagg.version import VERSION
 
 ROOMS = Path(__file__).parents[1]
-ALONE = ("cells/points.py", "cells/projection.py")
+ALONE = ("cells/points.py", "cells/projection.py", "cells/read.py")
 
 
 def _sources() -> list[Path]:

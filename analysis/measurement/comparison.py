@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from coagg import database
 from coagg.analysis.cells import points as firm_points
-from coagg.analysis.cells.projection import project_km
+from coagg.analysis.cells.points import OWN
+from coagg.analysis.cells.read import CellRules, read_cell, read_totals, read_weights
 from coagg.analysis.comparison import employment as shares
 from coagg.analysis.comparison.pairs import COMPARISONS, EGK, comparison_pairs, rank_correlations
 from coagg.errors import CoaggError
@@ -31,30 +32,10 @@ from coagg.version import VERSION
 
 EMPLOYMENT, FIRMS = "employment", "firms"
 
-# Missing or negative employment is no weight; greatest() passes over nulls.
-WEIGHTS = """
-SELECT greatest(f.employment, 0), f.prefecture_code
-FROM clean.firm AS f
-JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
-ORDER BY f.row_number
-"""
-
-TOTALS = """
-SELECT m.agglomeration_code, f.industry, count(*), sum(greatest(f.employment, 0))
-FROM clean.firm AS f
-JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-WHERE f.country = %s AND f.survey_year = %s AND f.industry IS NOT NULL
-    AND NOT (%s AND f.flags @> '{pile_up}')
-GROUP BY m.agglomeration_code, f.industry
-ORDER BY m.agglomeration_code, f.industry
-"""
-
 LATEST = """
 SELECT
     u.measurement_id, m.min_firms, m.pile_ups, coalesce((m.settings ->> 'spread_km')::float8, 1),
+    nullif(m.classification, 'own'),
     array_agg(DISTINCT u.points_sha256), sum(u.pairs)::integer
 FROM coagglomeration.unit AS u
 JOIN coagglomeration.measurement AS m USING (measurement_id)
@@ -120,8 +101,7 @@ class _Input:
 
     code: str
     measurement_id: int
-    min_firms: int
-    pile_ups: str
+    rules: CellRules
     points_km: np.ndarray
     position: np.ndarray
     industries: list[str]
@@ -142,7 +122,11 @@ def code_version() -> str:
     """Version of the arithmetic of the comparison indices: changes with any of its source."""
     here = Path(__file__).parents[1]
     digest = hashlib.sha256(f"numpy {np.__version__}".encode())
-    sources = [*sorted((here / "comparison").glob("*.py")), here / "cells" / "points.py"]
+    sources = [
+        *sorted((here / "comparison").glob("*.py")),
+        here / "cells" / "points.py",
+        here / "cells" / "read.py",
+    ]
     for file in (*sources, here / "cells" / "projection.py", Path(__file__)):
         digest.update(file.name.encode() + file.read_bytes())
     return f"{VERSION}+{digest.hexdigest()[:12]}"
@@ -216,18 +200,20 @@ def _inputs(
             f"no index of {', '.join(report.not_measured)} {request.survey_year}{number} to "
             f"compare with: measure first (coagg index --survey-year {request.survey_year})"
         )
+    rules = {code: CellRules(*row[1:5]) for code, row in found.items() if row}
     totals = {
-        drop: pd.DataFrame(
-            connection.execute(TOTALS, (request.country, request.survey_year, drop)).fetchall(),
+        rule: pd.DataFrame(
+            read_totals(connection, request.country, request.survey_year, rule),
             columns=["agglomeration", "industry", FIRMS, EMPLOYMENT],
         ).astype({FIRMS: float, EMPLOYMENT: float})
-        for drop in {row[2] == "drop" for row in found.values() if row}
+        for rule in set(rules.values())
     }
     if not any(table[EMPLOYMENT].sum() > 0 for table in totals.values()):
         report.weights = FIRMS
     for code, row in found.items():
         if row:
-            yield _input(connection, request, code, row, totals[row[2] == "drop"], report.weights)
+            rule = rules[code]
+            yield _input(connection, request, code, row, rule, totals[rule], report.weights)
 
 
 def _input(
@@ -235,44 +221,38 @@ def _input(
     request: CompareRequest,
     code: str,
     measurement: tuple,
+    rules: CellRules,
     totals: pd.DataFrame,
     weights: str,
 ) -> _Input:
-    """One cell, with the pile-ups and industries of the measurement (a row of LATEST)."""
-    measurement_id, min_firms, pile_ups, spread_km, measured_sha256, measured_pairs = measurement
+    """One cell, with the firms and industries of the measurement (a row of LATEST)."""
+    measurement_id, *_, measured_sha256, measured_pairs = measurement
     what = f"measurement {measurement_id} of {code} {request.survey_year}"
     again = f"(coagg index --survey-year {request.survey_year} --agglomeration {code})"
-    firms = firm_points.read_points(connection, request.country, request.survey_year, code)
-    points_sha256 = firms.sha256()
+    cell = read_cell(connection, request.country, request.survey_year, code, rules)
+    points_sha256 = cell.firms.sha256()
     if measured_sha256 != [points_sha256]:
         raise CoaggError(f"{what} is of other firms than those loaded now: measure again {again}")
-    rows = connection.execute(WEIGHTS, (request.country, request.survey_year, code)).fetchall()
-    projected, _ = project_km(firms.lon, firms.lat)
-    stays, projected = firm_points.treat_pile_ups(firms, projected, pile_ups, spread_km)
-    industry = firms.industry[stays]
-    names, counts = np.unique(industry, return_counts=True)
-    industries = names[(counts >= min_firms) & (names != "")].tolist()
+    industries = list(cell.industries)
     pairs = len(industries) * (len(industries) - 1)
     if measured_pairs != pairs:
         raise CoaggError(
             f"{what} is unfinished, {measured_pairs:,} of {pairs:,} pairs: let it finish {again}"
         )
-    number = {name: position for position, name in enumerate(industries)}
-    persons = np.array([employed for employed, _ in rows], dtype=float)[stays]
+    persons, prefecture = read_weights(connection, request.country, request.survey_year, code)
+    persons, prefecture = persons[cell.stays], prefecture[cell.stays]
     weight = persons if weights == EMPLOYMENT else np.ones(len(persons))
-    prefecture = np.array([prefecture_code for _, prefecture_code in rows])[stays]
     by_cell = totals.pivot(index="agglomeration", columns="industry", values=weights).fillna(0.0)
-    chosen = [request.draws, request.seed, min_firms, pile_ups, spread_km, weights]
+    chosen = [request.draws, request.seed, *astuple(rules), weights]
     digest = hashlib.sha256(json.dumps([code_version(), points_sha256, *chosen]).encode())
     for part in (weight.tobytes(), "\n".join(prefecture).encode(), by_cell.to_csv().encode()):
         digest.update(part)
     return _Input(
         code=code,
         measurement_id=measurement_id,
-        min_firms=min_firms,
-        pile_ups=pile_ups,
-        points_km=np.ascontiguousarray(projected[stays]),
-        position=np.array([number.get(name, -1) for name in industry], dtype=np.int64),
+        rules=rules,
+        points_km=cell.points_km,
+        position=cell.position().astype(np.int64),
         industries=industries,
         weight=weight,
         prefecture=prefecture,
@@ -319,12 +299,13 @@ def _compute(
         connection.execute(f"DELETE FROM coagglomeration.comparison_cell WHERE {CELL}", key)
         connection.execute(
             "INSERT INTO coagglomeration.comparison_cell (country, survey_year, "
-            "agglomeration_code, draws, seed, min_firms, pile_ups, firms, weights, "
+            "agglomeration_code, draws, seed, min_firms, pile_ups, classification, firms, weights, "
             "without_employment, areas, diversification, points_sha256, input_sha256, "
             "code_version, cpu_seconds) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                *key, request.draws, request.seed, cell.min_firms, cell.pile_ups,
+                *key, request.draws, request.seed, cell.rules.min_firms, cell.rules.pile_ups,
+                cell.rules.classification or OWN,
                 len(cell.points_km), weights, cell.without_employment, cell.areas,
                 _null(float(diversification)), cell.points_sha256, cell.input_sha256,
                 code_version(), cpu_seconds,

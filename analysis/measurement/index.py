@@ -20,7 +20,8 @@ from psycopg.types.json import Jsonb
 
 from coagg import database
 from coagg.analysis.cells import points as firm_points
-from coagg.analysis.cells.projection import project_km
+from coagg.analysis.cells.points import OWN
+from coagg.analysis.cells.read import CellRules, read_cell
 from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
 from coagg.analysis.measurement.code_version import CODE_VERSION
 from coagg.analysis.measurement.workers import Unit, run_units
@@ -63,6 +64,10 @@ class IndexRequest:
         if self.classification is not None:
             chosen["classification"] = self.classification
         return chosen
+
+    def cell_rules(self) -> CellRules:
+        """Which firms of a cell count, and where."""
+        return CellRules(self.min_firms, self.pile_ups, self.spread_km, self.classification)
 
     def settings_sha256(self) -> str:
         """The hash by which a measurement is known."""
@@ -157,26 +162,17 @@ def _cells(
         connection, request.country, request.survey_year, request.agglomerations
     )
     for code in chosen:
-        firms = firm_points.read_points(
-            connection, request.country, request.survey_year, code, request.classification
+        read = read_cell(
+            connection, request.country, request.survey_year, code, request.cell_rules()
         )
-        projected, _ = project_km(firms.lon, firms.lat)
-        stays, projected = firm_points.treat_pile_ups(
-            firms, projected, request.pile_ups, request.spread_km
-        )
-        names, counts = np.unique(firms.industry[stays], return_counts=True)
-        enter = (counts >= request.min_firms) & (names != "")
-        industries = tuple(names[enter].tolist())
-        number = {name: position for position, name in enumerate(industries)}
+        firms = read.firms
         yield (
             Cell(
                 key=f"{request.country}/{request.survey_year}/{code}",
-                points_km=np.ascontiguousarray(projected[stays]),
-                industry=np.array(
-                    [number.get(name, -1) for name in firms.industry[stays]], dtype=np.int32
-                ),
-                industries=industries,
-                points_degrees=np.column_stack((firms.lon, firms.lat))[stays]
+                points_km=read.points_km,
+                industry=read.position(),
+                industries=read.industries,
+                points_degrees=np.column_stack((firms.lon, firms.lat))[read.stays]
                 if request.index.method == "published"
                 else None,
             ),
@@ -212,12 +208,13 @@ def _measurement(connection: psycopg.Connection, request: IndexRequest) -> int:
     digest = request.settings_sha256()
     connection.execute(
         "INSERT INTO coagglomeration.measurement (settings_sha256, method, cost, draws, seed, "
-        "min_firms, pile_ups, direction, settings) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "min_firms, pile_ups, direction, classification, settings) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
         "ON CONFLICT (settings_sha256) DO NOTHING",
         (
             digest, request.index.method, request.index.cost, request.index.draws,
             request.index.seed, request.min_firms, request.pile_ups, request.direction,
-            Jsonb(chosen),
+            request.classification or OWN, Jsonb(chosen),
         ),
     )  # fmt: skip
     row = connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas
@@ -11,19 +12,21 @@ import psycopg
 import shapely
 from matplotlib.figure import Figure
 
+from coagg.analysis.cells.points import OWN, check_classification
+from coagg.analysis.show.names import (
+    industry_names,
+    latest_measured,
+    named_classification,
+    unknown_industry,
+)
 from coagg.errors import CoaggError
 
 matplotlib.use("Agg")
 COLOURS = ("#b2182b", "#2166ac", "#1b7837", "#e08214", "#762a83", "#01665e")
 FIRMS = """
-SELECT f.lon, f.lat, f.industry, coalesce(i.name_en, i.name, '')
-FROM clean.firm AS f
-JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-LEFT JOIN reference.industry AS i
-    ON i.classification = f.classification AND i.industry_code = f.industry
-WHERE f.country = %s AND f.survey_year = %s AND m.agglomeration_code = %s
-ORDER BY f.row_number
+SELECT lon, lat, coalesce(industry, '') FROM clean.cell_firm
+WHERE country = %s AND survey_year = %s AND agglomeration_code = %s AND classification = %s
+ORDER BY row_number
 """
 PREFECTURES = """
 SELECT p.prefecture_code, p.name, ST_AsBinary(p.geom)
@@ -45,6 +48,51 @@ def latest_year(connection: psycopg.Connection, country: str) -> int:
     return int(row[0])
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A map that was written: the file, how many firms it shows, how the codes were read."""
+
+    file: Path
+    firms: int
+    reading: str
+
+
+def draw(
+    connection: psycopg.Connection,
+    out: Path | None,
+    country: str,
+    agglomeration: str,
+    industries: tuple[str, ...],
+    survey_year: int | None,
+    classification: str | None,
+    measurement: int | None,
+) -> Drawn:
+    """Draw the firms whose index a measurement has: its year, its reading of the codes.
+
+    Without `measurement` it is the latest of the cell, without any the survey year's own codes;
+    `classification` overrides. Raises CoaggError as `draw_map`, and for a measurement that the
+    cell does not have.
+    """
+    measured = latest_measured(connection, country, agglomeration, survey_year, measurement)
+    if measurement is not None and measured is None:
+        raise CoaggError(
+            f"measurement {measurement} has no index of {agglomeration}"
+            + (f" {survey_year}" if survey_year else "")
+            + " (coagg show measurements lists what there is)"
+        )
+    year = survey_year or (measured.survey_year if measured else latest_year(connection, country))
+    reading = classification or (measured.classification if measured else OWN)
+    file = out or Path(f"map_{agglomeration}_{'_'.join(industries)}_{year}.png")
+    firms = draw_map(connection, file, country, agglomeration, industries, year, reading)
+    named = named_classification(connection, country, year, reading) or "an unknown classification"
+    as_measured = (
+        f", as in measurement {measured.measurement_id}"
+        if measured and classification is None
+        else ""
+    )
+    return Drawn(file, firms, f"codes of {named}{as_measured}")
+
+
 def draw_map(
     connection: psycopg.Connection,
     out: Path,
@@ -52,12 +100,17 @@ def draw_map(
     agglomeration_code: str,
     industries: tuple[str, ...],
     survey_year: int,
+    classification: str = OWN,
 ) -> int:
     """Write a PNG of the industries' firms on the prefectures; returns how many firms are drawn.
 
-    Raises CoaggError for an unknown agglomeration, an industry without firms there, or a file that
-    cannot be written.
+    `classification` is the reading of the industries (own: as the year has them), as in
+    `clean.cell_firm`: with that of a measurement, the firms are those whose index was measured.
+    Raises CoaggError for an unknown agglomeration or classification, an industry without firms
+    there, or a file that cannot be written.
     """
+    if classification != OWN:
+        check_classification(connection, classification)
     places = connection.execute(PREFECTURES, (country, agglomeration_code)).fetchall()
     if not places:
         known = connection.execute(
@@ -68,18 +121,21 @@ def draw_map(
         raise CoaggError(
             f"agglomeration {agglomeration_code!r} is unknown; known: {known and known[0]}"
         )
-    firms = connection.execute(FIRMS, (country, survey_year, agglomeration_code)).fetchall()
-    names = {code: name for _, _, code, name in firms if code}
-    missing = [code for code in industries if code not in names]
-    if missing:
-        raise CoaggError(
-            f"industry {', '.join(missing)}: no firms in {agglomeration_code} {survey_year}"
-        )
+    firms = connection.execute(
+        FIRMS, (country, survey_year, agglomeration_code, classification)
+    ).fetchall()
+    named = named_classification(connection, country, survey_year, classification)
+    there = {code for *_, code in firms}
+    for code in industries:
+        if code not in there or not code:
+            where = f"{agglomeration_code} {survey_year}"
+            raise unknown_industry(connection, named, code, where)
+    names = industry_names(connection, named, industries)
     polygons = geopandas.GeoSeries(
         [shapely.from_wkb(bytes(wkb)) for _, _, wkb in places], crs="EPSG:4326"
     )
     lon, lat = np.array([(f[0], f[1]) for f in firms]).T
-    codes = np.array([f[2] or "" for f in firms])
+    codes = np.array([f[2] for f in firms])
 
     figure = Figure(figsize=(9, 8), dpi=150)
     axes = figure.add_subplot()
@@ -89,14 +145,15 @@ def draw_map(
     for code, colour in zip(industries, COLOURS * len(industries), strict=False):
         chosen = codes == code
         drawn += int(chosen.sum())
-        label = f"{code} {names[code]} ({int(chosen.sum()):,})"
+        label = f"{code} {names.get(code, '')} ({int(chosen.sum()):,})"
         # of two industries in one place the smaller stays visible
         axes.scatter(
             lon[chosen], lat[chosen], s=14, color=colour, alpha=0.75, linewidths=0, label=label,
             zorder=3 - chosen.sum() / (1 + len(chosen)),
         )  # fmt: skip
     axes.set_aspect(1 / np.cos(np.radians(lat.mean())))
-    axes.set_title(f"{agglomeration_code}, {survey_year}", loc="left")
+    codes_of = f", codes of {named}" if named else ""
+    axes.set_title(f"{agglomeration_code}, {survey_year}{codes_of}", loc="left")
     axes.set_xlabel("longitude, degrees")
     axes.set_ylabel("latitude, degrees")
     axes.legend(loc="upper left", fontsize=8, frameon=True, markerscale=1.5)

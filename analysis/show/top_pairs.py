@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 import psycopg
 
+from coagg.analysis.show.names import latest_measured, named_classification, unknown_industry
 from coagg.errors import CoaggError
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An ordered pair j -> k; z is how many null sds the observed cost lies below the null mean."""
+    """An ordered pair j -> k.
+
+    `z`: how many null sds the observed cost lies below the null mean; None without spread.
+    `reverse`: the index of k -> j; None where it is not measured.
+    """
 
     from_industry: str
     from_name: str
@@ -20,8 +25,8 @@ class Pair:
     from_firms: int
     to_firms: int
     index: float
-    z: float
-    reverse: float
+    z: float | None
+    reverse: float | None
 
 
 @dataclass(frozen=True)
@@ -33,44 +38,22 @@ class TopPairs:
     measurement_id: int
     method: str
     draws: int
+    classification: str | None
     pairs: list[Pair]
     significant: int
     all: int
 
 
-LATEST = """
-SELECT u.measurement_id, u.survey_year, m.method, m.draws
-FROM coagglomeration.unit AS u
-JOIN coagglomeration.measurement AS m USING (measurement_id)
-WHERE u.country = %(country)s AND u.agglomeration_code = %(agglomeration)s
-    AND (%(survey_year)s::int IS NULL OR u.survey_year = %(survey_year)s)
-    AND (%(measurement)s::int IS NULL OR u.measurement_id = %(measurement)s)
-ORDER BY u.survey_year DESC, u.finished_at DESC
-LIMIT 1
-"""
-
 TOP = """
 SELECT
-    p.from_industry, coalesce(j.name_en, j.name, ''),
-    p.to_industry, coalesce(k.name_en, k.name, ''),
-    CASE WHEN p.from_industry = p.fixed_industry THEN p.fixed_firms ELSE p.redrawn_firms END,
-    CASE WHEN p.from_industry = p.fixed_industry THEN p.redrawn_firms ELSE p.fixed_firms END,
-    p.index,
-    CASE WHEN p.null_sd > 0 THEN (p.null_mean - p.observed_cost) / p.null_sd ELSE 0 END AS z,
-    coalesce(back.index, 'NaN')
-FROM coagglomeration.pair_index AS p
-LEFT JOIN coagglomeration.pair_result AS back
-    ON back.measurement_id = p.measurement_id AND back.country = p.country
-    AND back.survey_year = p.survey_year AND back.agglomeration_code = p.agglomeration_code
-    AND back.fixed_industry = p.redrawn_industry AND back.redrawn_industry = p.fixed_industry
-LEFT JOIN reference.industry AS j
-    ON j.classification = %(classification)s AND j.industry_code = p.from_industry
-LEFT JOIN reference.industry AS k
-    ON k.classification = %(classification)s AND k.industry_code = p.to_industry
-WHERE p.measurement_id = %(measurement)s AND p.country = %(country)s
-    AND p.survey_year = %(survey_year)s AND p.agglomeration_code = %(agglomeration)s
-    AND (%(industry)s::text IS NULL OR p.from_industry = %(industry)s)
-ORDER BY p.index DESC, z DESC, p.from_industry, p.to_industry
+    from_industry, coalesce(from_name_en, from_name, ''),
+    to_industry, coalesce(to_name_en, to_name, ''),
+    from_firms, to_firms, index, sd_below_chance, reverse_index
+FROM coagglomeration.pair_named
+WHERE measurement_id = %(measurement)s AND country = %(country)s
+    AND survey_year = %(survey_year)s AND agglomeration_code = %(agglomeration)s
+    AND (%(industry)s::text IS NULL OR from_industry = %(industry)s)
+ORDER BY index DESC, sd_below_chance DESC NULLS LAST, from_industry, to_industry
 LIMIT %(top)s
 """
 
@@ -85,13 +68,9 @@ def top_pairs(
     top: int,
 ) -> TopPairs:
     """The strongest ordered pairs of a cell; CoaggError when it was not measured."""
-    asked: dict[str, object] = {
-        "country": country,
-        "agglomeration": agglomeration,
-        "survey_year": survey_year,
-        "measurement": measurement,
-    }
-    latest = connection.execute(LATEST, asked).fetchone()
+    if top < 1:
+        raise CoaggError(f"top {top}: ask for at least 1 pair")
+    latest = latest_measured(connection, country, agglomeration, survey_year, measurement)
     if latest is None:
         measured = connection.execute(
             "SELECT DISTINCT agglomeration_code, survey_year FROM coagglomeration.unit "
@@ -103,18 +82,14 @@ def top_pairs(
             + f"; measured: {', '.join(f'{code} {year}' for code, year in measured) or 'none'} "
             "(coagg index --survey-year ... measures)"
         )
-    measurement_id, year, method, draws = latest
-    classification = connection.execute(
-        "SELECT classification FROM clean.firm WHERE country = %s AND survey_year = %s "
-        "AND classification IS NOT NULL LIMIT 1",
-        (country, year),
-    ).fetchone()
-    asked |= {
-        "measurement": measurement_id,
+    year = latest.survey_year
+    asked: dict[str, object] = {
+        "country": country,
+        "agglomeration": agglomeration,
+        "measurement": latest.measurement_id,
         "survey_year": year,
         "industry": industry,
         "top": top,
-        "classification": classification[0] if classification else None,
     }
     rows = connection.execute(TOP, asked).fetchall()
     counts = connection.execute(
@@ -124,10 +99,10 @@ def top_pairs(
         asked,
     ).fetchone()
     assert counts is not None
+    named = named_classification(connection, country, year, latest.classification)
     if not rows:
-        raise CoaggError(
-            f"industry {industry} has no pairs in {agglomeration} {year}: is the code three digits?"
-        )
+        raise unknown_industry(connection, named, industry or "", f"{agglomeration} {year}")
     return TopPairs(
-        agglomeration, year, measurement_id, method, draws, [Pair(*row) for row in rows], *counts
-    )
+        agglomeration, year, latest.measurement_id, latest.method, latest.draws, named,
+        [Pair(*row) for row in rows], *counts,
+    )  # fmt: skip

@@ -39,14 +39,17 @@ def show_pairs(
         (
             f"{p.from_industry} {p.from_name}", f"{p.from_firms:,}",
             f"{p.to_industry} {p.to_name}", f"{p.to_firms:,}",
-            f"{p.index:.3f}", f"{p.z:.1f}", f"{p.reverse:.3f}",
+            f"{p.index:.3f}", "" if p.z is None else f"{p.z:.1f}",
+            "" if p.reverse is None else f"{p.reverse:.3f}",
         )
         for p in found.pairs
     ]  # fmt: skip
     console.print(
         table(
             f"{found.agglomeration} {found.survey_year}, measurement {found.measurement_id} "
-            f"({found.method}, {found.draws} draws): by index, then by distance from chance",
+            f"({found.method}, {found.draws} draws, codes of "
+            f"{found.classification or 'no known classification'}): by index, then by distance "
+            "from chance",
             ("from", "firms", "to", "firms", "index", "sd below", "reverse"),
             rows,
             right=(1, 3, 4, 5, 6),
@@ -63,14 +66,25 @@ def map_(
     industry: Annotated[list[str], typer.Option(help="Three-digit industry; repeat for more.")],
     survey_year: Annotated[int | None, typer.Option(help="Default: the latest loaded.")] = None,
     out: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+    classification: Annotated[
+        str | None,
+        typer.Option(
+            help="Classification of the codes, own for the survey year's. "
+            "Default: that of the measurement."
+        ),
+    ] = None,
+    measurement: Annotated[
+        int | None, typer.Option(help="Draw what this measurement measured. Default: the latest.")
+    ] = None,
     country: Annotated[str, typer.Option(help="CN or GB.")] = "CN",
 ) -> None:
     """Draw an industry's firms on the prefectures of an agglomeration, as a PNG."""
     with database.connect(settings()) as connection:
-        year = survey_year or maps.latest_year(connection, country)
-        target = out or Path(f"map_{agglomeration}_{'_'.join(industry)}_{year}.png")
-        drawn = maps.draw_map(connection, target, country, agglomeration, tuple(industry), year)
-    console.print(f"{target}: {drawn:,} firms", soft_wrap=True)
+        drawn = maps.draw(
+            connection, out, country, agglomeration, tuple(industry), survey_year,
+            classification, measurement,
+        )  # fmt: skip
+    console.print(f"{drawn.file}: {drawn.firms:,} firms, {drawn.reading}", soft_wrap=True)
 
 
 def check() -> None:

@@ -68,8 +68,7 @@ def run(
     findings = find(settings, out / "economy" / "truth", measured, tables)
     write_tables(out / "tables", tables, FORMATS)
     with database.connect(settings) as connection:
-        year = _mapped_year(connection, manifest.index.classification)
-        drawings = _maps(connection, out, findings.verdict, year)
+        drawings = _maps(connection, out, findings.verdict, manifest.index.classification)
     page = write_report(out, report, findings, tables, drawings)
     _show(console, findings, tables)
     say(f"[bold]report: {page}[/]  (all tables; also as LaTeX, docx, csv in {out / 'tables'})")
@@ -108,22 +107,12 @@ def _coefficients(stored: StoredTable) -> list[tuple[str, ...]]:
     return rows
 
 
-def _mapped_year(connection: psycopg.Connection, classification: str) -> int:
-    """The latest year whose firms carry the codes of the index themselves."""
-    row = connection.execute(
-        "SELECT max(survey_year) FROM ops.load WHERE country = 'CN' AND superseded_at IS NULL "
-        "AND classification = %s",
-        (classification,),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def _maps(
-    connection: psycopg.Connection, out: Path, verdict: pd.DataFrame, year: int
+    connection: psycopg.Connection, out: Path, verdict: pd.DataFrame, classification: str
 ) -> dict[str, Path]:
     """One map an agglomeration: the planted one-way pair that is plainest in the index."""
     drawings = {}
+    year = int(verdict.survey_year.max())
     one_way = verdict[(verdict.relation == "one_way") & (verdict.survey_year == year)]
     one_way = one_way.sort_values(
         ["as_planted", "backward"], ascending=[False, True], kind="stable"
@@ -132,6 +121,6 @@ def _maps(
         first = rows.iloc[0]
         path = out / f"map_{code}.png"
         pair = (first.fixed_industry, first.redrawn_industry)
-        maps.draw_map(connection, path, "CN", str(code), pair, year)
+        maps.draw_map(connection, path, "CN", str(code), pair, year, classification)
         drawings[str(code)] = path
     return drawings

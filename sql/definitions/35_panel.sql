@@ -1,9 +1,5 @@
--- One classification over the years: links between any two, and the industry of a firm in any.
+-- One classification over the years: links between the codes of any two.
 
-DROP VIEW IF EXISTS ops.checks;
-DROP VIEW IF EXISTS clean.firm_industry;
-DROP VIEW IF EXISTS reference.harmonised_industry;
-DROP VIEW IF EXISTS reference.industry_translation;
 CREATE VIEW reference.industry_translation AS
 WITH forward AS (
     SELECT
@@ -144,53 +140,3 @@ COMMENT ON COLUMN reference.harmonised_industry.industry IS 'Three-digit industr
 COMMENT ON COLUMN reference.harmonised_industry.weight IS 'Share of from_code that goes to it.';
 COMMENT ON COLUMN reference.harmonised_industry.doubtful IS 'Whether all its links are weak, or no more than half of from_code goes there.';
 COMMENT ON COLUMN reference.harmonised_industry.steps IS 'Concordances passed.';
-
-CREATE VIEW clean.firm_industry AS
-WITH target AS (
-    SELECT DISTINCT classification FROM reference.industry
-)
-
-SELECT
-    f.country,
-    f.survey_year,
-    f.row_number,
-    f.prefecture_code,
-    f.classification AS own_classification,
-    t.classification,
-    CASE
-        WHEN f.classification = t.classification THEN f.industry
-        ELSE coalesce(four.industry, three.industry)
-    END AS industry,
-    CASE
-        WHEN f.classification = t.classification THEN FALSE
-        ELSE coalesce(four.doubtful, three.doubtful, FALSE)
-    END AS doubtful,
-    f.output_thousand_cny,
-    f.employment,
-    f.lon,
-    f.lat,
-    f.flags
-FROM clean.firm AS f
-CROSS JOIN target AS t
-LEFT JOIN reference.harmonised_industry AS four
-    ON
-        f.classification = four.from_classification AND f.industry_code = four.from_code
-        AND t.classification = four.to_classification AND length(four.from_code) = 4
-LEFT JOIN reference.harmonised_industry AS three
-    ON
-        f.classification = three.from_classification AND f.industry = three.from_code
-        AND t.classification = three.to_classification AND length(three.from_code) = 3;
-COMMENT ON VIEW clean.firm_industry IS 'Firms with their three-digit industry in any classification: ask for one (WHERE classification = ...). Four digits decide where the code has four.';
-COMMENT ON COLUMN clean.firm_industry.country IS 'Country code.';
-COMMENT ON COLUMN clean.firm_industry.survey_year IS 'Survey year.';
-COMMENT ON COLUMN clean.firm_industry.row_number IS 'Number of the data row in the file.';
-COMMENT ON COLUMN clean.firm_industry.prefecture_code IS 'Prefecture of the point.';
-COMMENT ON COLUMN clean.firm_industry.own_classification IS 'Classification of the year.';
-COMMENT ON COLUMN clean.firm_industry.classification IS 'Classification of the column industry.';
-COMMENT ON COLUMN clean.firm_industry.industry IS 'Three-digit industry; null when unknown or without a translation.';
-COMMENT ON COLUMN clean.firm_industry.doubtful IS 'Whether the translation is doubtful.';
-COMMENT ON COLUMN clean.firm_industry.output_thousand_cny IS 'Gross output in thousand yuan.';
-COMMENT ON COLUMN clean.firm_industry.employment IS 'Persons employed.';
-COMMENT ON COLUMN clean.firm_industry.lon IS 'Longitude, WGS-84 degrees.';
-COMMENT ON COLUMN clean.firm_industry.lat IS 'Latitude, WGS-84 degrees.';
-COMMENT ON COLUMN clean.firm_industry.flags IS 'What is doubtful about the row.';

@@ -1,6 +1,5 @@
 -- What can be wrong with the data base: a title, a count, a hint. Zero counts are good news.
 
-DROP VIEW IF EXISTS ops.checks;
 CREATE VIEW ops.checks AS
 WITH current_load AS (
     SELECT * FROM ops.load WHERE superseded_at IS NULL
@@ -29,11 +28,9 @@ firm_cells AS (
         f.country,
         f.survey_year,
         f.classification,
-        m.agglomeration_code,
+        f.agglomeration_code,
         f.industry
-    FROM clean.firm_industry AS f
-    INNER JOIN reference.agglomeration_member AS m
-        ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+    FROM clean.cell_firm AS f
     INNER JOIN (
         SELECT DISTINCT
             country,

@@ -1,6 +1,5 @@
 -- Estimates: the latest of each table.
 
-DROP VIEW IF EXISTS estimates.latest;
 CREATE VIEW estimates.latest AS
 SELECT DISTINCT ON (r.measurement_id, r.options ->> 'country', r.table_name, r.options)
     r.measurement_id,

@@ -34,7 +34,7 @@ def test_upgrade_twice_does_nothing(empty_settings):
 
 def test_a_changed_definition_is_applied_again(empty_settings, db):
     db.execute("UPDATE ops.definitions SET sha256 = 'older'")
-    db.execute("DROP VIEW coagglomeration.pair_index")
+    db.execute("DROP VIEW coagglomeration.pair_named, coagglomeration.pair_index")
     db.commit()
     (done,) = database.upgrade(empty_settings)
     assert "definition files applied" in done

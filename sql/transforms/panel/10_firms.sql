@@ -3,20 +3,19 @@
 
 CREATE TEMPORARY TABLE firm_cell ON COMMIT DROP AS
 SELECT
-    m.agglomeration_code,
+    f.agglomeration_code,
     f.industry,
     count(*)::integer AS firms,
     sum(coalesce(f.output_thousand_cny, 0)) AS output,
     sum(coalesce(f.employment, 0))::double precision AS employment,
     (count(*) FILTER (WHERE f.doubtful))::integer AS doubtful
-FROM clean.firm_industry AS f
-INNER JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+FROM clean.cell_firm AS f
 WHERE
     f.country = (SELECT ops.setting('country'))
     AND f.survey_year = (SELECT ops.setting('survey_year')::smallint)
     AND f.classification = ops.setting('classification')
-GROUP BY m.agglomeration_code, f.industry;
+    AND f.agglomeration_code IS NOT NULL
+GROUP BY f.agglomeration_code, f.industry;
 
 -- shares of nothing are unknown: null, not 0
 CREATE TEMPORARY TABLE own_size ON COMMIT DROP AS

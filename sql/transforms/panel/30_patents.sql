@@ -50,7 +50,7 @@ CREATE TEMPORARY TABLE matched_firm ON COMMIT DROP AS
 SELECT
     f.survey_year,
     f.row_number,
-    m.agglomeration_code,
+    f.agglomeration_code,
     f.industry,
     f.doubtful
 FROM (
@@ -59,10 +59,8 @@ FROM (
         row_number
     FROM pg_temp.wanted_match
 ) AS matched
-INNER JOIN clean.firm_industry AS f
+INNER JOIN clean.cell_firm AS f
     ON matched.survey_year = f.survey_year AND matched.row_number = f.row_number
-LEFT JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
 WHERE
     f.country = (SELECT ops.setting('country'))
     AND f.classification = ops.setting('classification');

@@ -16,7 +16,7 @@ from coagg.errors import CoaggError
 from coagg.rebuild.engine import rebuild
 from coagg.rebuild.manifest import Manifest, read_manifest
 from coagg.rebuild.steps import Chain
-from coagg.settings import DEMO_SUFFIX
+from coagg.settings import DEMO_SUFFIX, SQL
 
 DRAWS = 100
 
@@ -150,3 +150,21 @@ def test_nothing_to_rebuild_from_is_one_line(db_settings, run_coagg):
     code, _, err = run_coagg("rebuild")
     assert (code, err.count("\n")) == (2, 1)
     assert "--inputs" in err
+
+
+@pytest.mark.parametrize(
+    "query", sorted((SQL / "queries").glob("*.sql")), ids=lambda path: path.stem
+)
+def test_every_query_finds_something_on_a_made_economy(world, query):
+    with database.connect(world[0]) as connection:
+        assert database.run_file(connection, query) > 0
+
+
+def test_pairs_of_the_demo_are_all_named(world):
+    with database.connect(world[0]) as connection:
+        nameless = connection.execute(
+            "SELECT count(*) FILTER (WHERE from_name IS NULL OR to_name IS NULL), count(*) "
+            "FROM coagglomeration.pair_named WHERE country = 'CN'"
+        ).fetchone()
+    assert nameless[0] == 0
+    assert nameless[1] > 1000

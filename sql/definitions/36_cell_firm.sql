@@ -1,0 +1,126 @@
+-- Who stands in a cell: the one statement that says which firms of a year and urban agglomeration
+-- belong to which industry under which classification. Ask for one classification:
+--   WHERE country = 'CN' AND survey_year = 2013 AND agglomeration_code = 'CY' AND classification = 'own'
+-- classification 'own' is each firm's code as its survey year has it; a measurement names its own in
+-- coagglomeration.measurement.classification.
+
+CREATE VIEW clean.cell_firm AS
+SELECT
+    f.country,
+    f.survey_year,
+    m.agglomeration_code,
+    f.prefecture_code,
+    f.row_number,
+    'own' AS classification,
+    f.classification AS own_classification,
+    f.industry,
+    FALSE AS doubtful,
+    f.output_thousand_cny,
+    f.employment,
+    f.lon,
+    f.lat,
+    f.flags @> '{pile_up}' AS pile_up
+FROM clean.firm AS f
+LEFT JOIN reference.agglomeration_member AS m
+    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+UNION ALL
+-- translated: four digits decide where the code has four
+SELECT
+    f.country,
+    f.survey_year,
+    m.agglomeration_code,
+    f.prefecture_code,
+    f.row_number,
+    t.classification,
+    f.classification AS own_classification,
+    CASE
+        WHEN f.classification = t.classification THEN f.industry
+        ELSE coalesce(four.industry, three.industry)
+    END AS industry,
+    CASE
+        WHEN f.classification = t.classification THEN FALSE
+        ELSE coalesce(four.doubtful, three.doubtful, FALSE)
+    END AS doubtful,
+    f.output_thousand_cny,
+    f.employment,
+    f.lon,
+    f.lat,
+    f.flags @> '{pile_up}' AS pile_up
+FROM clean.firm AS f
+LEFT JOIN reference.agglomeration_member AS m
+    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+CROSS JOIN (SELECT DISTINCT classification FROM reference.industry) AS t
+LEFT JOIN reference.harmonised_industry AS four
+    ON
+        f.classification = four.from_classification AND f.industry_code = four.from_code
+        AND t.classification = four.to_classification AND length(four.from_code) = 4
+LEFT JOIN reference.harmonised_industry AS three
+    ON
+        f.classification = three.from_classification AND f.industry = three.from_code
+        AND t.classification = three.to_classification AND length(three.from_code) = 3;
+COMMENT ON VIEW clean.cell_firm IS 'Firms of each year and urban agglomeration with their industry under a classification: ask for one (own, gbt4754_2002 ...).';
+COMMENT ON COLUMN clean.cell_firm.country IS 'Country code.';
+COMMENT ON COLUMN clean.cell_firm.survey_year IS 'Survey year.';
+COMMENT ON COLUMN clean.cell_firm.agglomeration_code IS 'Urban agglomeration, null outside all.';
+COMMENT ON COLUMN clean.cell_firm.prefecture_code IS 'Prefecture of the point.';
+COMMENT ON COLUMN clean.cell_firm.row_number IS 'Number of the data row in the file.';
+COMMENT ON COLUMN clean.cell_firm.classification IS 'Classification of the column industry; own: the code as the survey year has it.';
+COMMENT ON COLUMN clean.cell_firm.own_classification IS 'Classification of the survey year, null where its codes fit none.';
+COMMENT ON COLUMN clean.cell_firm.industry IS 'Three-digit industry; null when unknown or without a translation.';
+COMMENT ON COLUMN clean.cell_firm.doubtful IS 'Whether the translation is doubtful.';
+COMMENT ON COLUMN clean.cell_firm.output_thousand_cny IS 'Gross output in thousand yuan.';
+COMMENT ON COLUMN clean.cell_firm.employment IS 'Persons employed.';
+COMMENT ON COLUMN clean.cell_firm.lon IS 'Longitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.cell_firm.lat IS 'Latitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.cell_firm.pile_up IS 'Whether the point is a likely fall-back point of the geocoder.';
+
+CREATE VIEW clean.firm_located AS
+SELECT
+    f.survey_year * 10000000::bigint + f.row_number AS firm_key,
+    f.country,
+    f.survey_year,
+    f.row_number,
+    f.firm_id,
+    f.firm_name,
+    f.industry,
+    i.name AS industry_name,
+    i.name_en AS industry_name_en,
+    f.classification,
+    f.output_thousand_cny,
+    f.employment,
+    f.prefecture_code,
+    p.name AS prefecture_name,
+    m.agglomeration_code,
+    f.pile_up_size,
+    f.flags,
+    f.lon,
+    f.lat,
+    f.geom
+FROM clean.firm AS f
+INNER JOIN reference.prefecture AS p
+    ON f.country = p.country AND f.prefecture_code = p.prefecture_code
+LEFT JOIN reference.agglomeration_member AS m
+    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+LEFT JOIN reference.industry AS i
+    ON f.classification = i.classification AND f.industry = i.industry_code;
+COMMENT ON VIEW clean.firm_located IS 'Firms with the names of their industry and prefecture and their urban agglomeration (null outside all): for maps and ad-hoc questions.';
+COMMENT ON COLUMN clean.firm_located.firm_key IS 'Integer key (survey year, row number) for programs that want one, unique within a country.';
+COMMENT ON COLUMN clean.firm_located.country IS 'Country code, CN or GB.';
+COMMENT ON COLUMN clean.firm_located.survey_year IS 'Survey year.';
+COMMENT ON COLUMN clean.firm_located.row_number IS 'Number of the data row in the file.';
+COMMENT ON COLUMN clean.firm_located.firm_id IS 'Code of the legal person.';
+COMMENT ON COLUMN clean.firm_located.firm_name IS 'Name as received.';
+COMMENT ON COLUMN clean.firm_located.industry IS 'Three-digit industry.';
+COMMENT ON COLUMN clean.firm_located.industry_name IS 'Name of the industry in the classification.';
+COMMENT ON COLUMN clean.firm_located.industry_name_en IS 'English name of the industry.';
+COMMENT ON COLUMN clean.firm_located.classification IS 'Revision of the classification.';
+COMMENT ON COLUMN clean.firm_located.output_thousand_cny IS 'Gross output in thousand yuan.';
+COMMENT ON COLUMN clean.firm_located.employment IS 'Persons employed.';
+COMMENT ON COLUMN clean.firm_located.prefecture_code IS 'Prefecture of the point.';
+COMMENT ON COLUMN clean.firm_located.prefecture_name IS 'Name of the prefecture.';
+COMMENT ON COLUMN clean.firm_located.agglomeration_code IS 'Urban agglomeration, null outside all.';
+COMMENT ON COLUMN clean.firm_located.pile_up_size IS 'Firms of the year at exactly this point.';
+COMMENT ON COLUMN clean.firm_located.flags IS 'What is doubtful about the row.';
+COMMENT ON COLUMN clean.firm_located.lon IS 'Longitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.firm_located.lat IS 'Latitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.firm_located.geom IS 'The point, WGS-84.';
