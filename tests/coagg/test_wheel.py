@@ -16,6 +16,7 @@ import tempfile
 import venv
 import zipfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,21 @@ def test_its_specifications_are_found(installed: Run):
         "print(len(load_specifications()), FILE.exists())",
     )  # fmt: skip
     assert told.split() == ["10", "True"]
+
+
+@pytest.mark.skipif(find_spec("coagg.frames") is None, reason="no face for Python yet")
+def test_the_python_face_needs_no_data_base(installed: Run):
+    told = installed(
+        "python", "-c",
+        "import coagg\n"
+        "firms = coagg.example('south_yorkshire')\n"
+        "pairs = coagg.coagglomeration(firms, 'sic3', draws=10, min_firms=150, method='exact')\n"
+        "print(coagg.__file__, len(firms), len(pairs), pairs['index'].between(0, 1).all())",
+    ).split()  # fmt: skip
+    assert str(PROJECT) not in told[0]
+    assert int(told[1]) > 1000
+    assert int(told[2]) > 1
+    assert told[3] == "True"
 
 
 @pytest.mark.slow
