@@ -23,7 +23,7 @@ from coagg.errors import CoaggError
 PROJECT = Path(__file__).resolve().parents[1]
 CHECKOUT = (PROJECT / "run").is_file() and (PROJECT / "pyproject.toml").is_file()
 PROGRAM = "./run coagg" if CHECKOUT else "coagg"  # what a message tells people to type
-SQL = Path(__file__).parent / "sql"
+SQL = (Path(__file__).parent / "sql").resolve()
 MAIN_DATABASE = "coagg"
 DEMO_SUFFIX = "_demo"
 
