@@ -24,6 +24,7 @@ import pytest
 from coagg.database import server
 from coagg.errors import CoaggError
 from coagg.settings import PROJECT
+from coagg.version import VERSION
 
 SOURCES = ("coagg", "etl", "analysis", "sql")
 FILES = ("pyproject.toml", "README.md", "LICENSE")
@@ -156,6 +157,7 @@ def test_the_wheel_names_its_licences(wheel: Path):
     archive = zipfile.ZipFile(wheel)
     (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
     text = archive.read(metadata).decode()
+    assert f"Version: {VERSION}\n" in text
     assert "License-Expression: MIT" in text
     assert "License-File: LICENSE" in text
     assert "License-File: coagg/etl/data/LICENCES.md" in text
