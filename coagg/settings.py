@@ -3,8 +3,13 @@
 | variable | meaning | default |
 |---|---|---|
 | `COAGG_DATABASE_URL` | an existing server with PostGIS, URL or keywords | the private server |
-| `COAGG_DATA_DIR` | data folder: private server, received files | `data/` beside `run` |
+| `COAGG_DATA_DIR` | data folder: private server, received files | see below |
 | `COAGG_SERVER_USER` | who runs the private server for root | `postgres`, else `nobody` |
+
+The data folder of a checkout is `data/` beside `run`. An installed program takes
+`$XDG_DATA_HOME/coagg`, else `~/.local/share/coagg`. PostgreSQL does not run as root: when root's
+data folder is closed to the server's user, as one in `/root` is, the server's own files live in
+`/var/lib/coagg`; `coagg db status` says where.
 """
 
 from __future__ import annotations
@@ -13,7 +18,11 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from coagg.errors import CoaggError
+
 PROJECT = Path(__file__).resolve().parents[1]
+CHECKOUT = (PROJECT / "run").is_file() and (PROJECT / "pyproject.toml").is_file()
+PROGRAM = "./run coagg" if CHECKOUT else "coagg"  # what a message tells people to type
 SQL = (Path(__file__).parent / "sql").resolve()
 MAIN_DATABASE = "coagg"
 DEMO_SUFFIX = "_demo"
@@ -43,9 +52,36 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """Settings from the environment."""
+    """Settings from the environment.
+
+    Raises CoaggError when no data folder is named and there is no home folder to make one in.
+
+    >>> read_settings().data_dir.is_absolute()
+    True
+    """
+    named = os.environ.get("COAGG_DATA_DIR")
     return Settings(
-        data_dir=Path(os.environ.get("COAGG_DATA_DIR") or PROJECT / "data").resolve(),
+        data_dir=(Path(named) if named else default_data_dir()).resolve(),
         database_url=os.environ.get("COAGG_DATABASE_URL") or None,
         server_user=os.environ.get("COAGG_SERVER_USER") or None,
     )
+
+
+def default_data_dir(checkout: bool = CHECKOUT) -> Path:
+    """The data folder when COAGG_DATA_DIR names none.
+
+    In a checkout it is `data/` beside `run`. An installed program has no such place (its own
+    folder may be read-only and goes with an uninstall), so it takes the user's own data folder.
+    Raises CoaggError when there is no home folder.
+    """
+    if checkout:
+        return PROJECT / "data"
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not base.is_absolute():  # the XDG rule: a relative path is not used
+        try:
+            base = Path.home() / ".local" / "share"
+        except RuntimeError:
+            raise CoaggError(
+                "no home folder for this user: name a data folder in COAGG_DATA_DIR"
+            ) from None
+    return base / "coagg"

@@ -60,6 +60,10 @@ def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> Points:
     """Convert points in `datum` (one of ALL_DATUMS) to WGS-84; osgb36 takes easting and northing.
 
     Raises CoaggError for an unknown datum.
+
+    >>> lon, lat = to_wgs84([116.404], [39.915], "bd09")
+    >>> lon.round(5).tolist(), lat.round(5).tolist()
+    ([116.39139], [39.90726])
     """
     if datum == "bd09":
         return gcj02_to_wgs84(*bd09_to_gcj02(lon, lat))
@@ -73,22 +77,42 @@ def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> Points:
 
 
 def wgs84_to_gcj02(lon: ArrayLike, lat: ArrayLike) -> Points:
-    """Convert WGS-84 to GCJ-02; points outside China's rectangle stay as they are."""
+    """Convert WGS-84 to GCJ-02; points outside China's rectangle stay as they are.
+
+    >>> lon, lat = wgs84_to_gcj02([116.391], [39.0])
+    >>> lon.round(5).tolist(), lat.round(5).tolist()
+    ([116.39713], [39.00108])
+    """
     return _in_blocks(_wgs84_to_gcj02, lon, lat)
 
 
 def gcj02_to_wgs84(lon: ArrayLike, lat: ArrayLike) -> Points:
-    """Invert `wgs84_to_gcj02`; a round trip returns to the point within 1 mm."""
+    """Invert `wgs84_to_gcj02`; a round trip returns to the point within 1 mm.
+
+    >>> lon, lat = gcj02_to_wgs84(*wgs84_to_gcj02([121.5], [31.2]))
+    >>> lon.round(6).tolist(), lat.round(6).tolist()
+    ([121.5], [31.2])
+    """
     return _in_blocks(_gcj02_to_wgs84, lon, lat)
 
 
 def gcj02_to_bd09(lon: ArrayLike, lat: ArrayLike) -> Points:
-    """Convert GCJ-02 to BD-09. Baidu's formula knows no border: it moves every point."""
+    """Convert GCJ-02 to BD-09. Baidu's formula knows no border: it moves every point.
+
+    >>> lon, lat = gcj02_to_bd09([121.5], [31.2])
+    >>> lon.round(5).tolist(), lat.round(5).tolist()
+    ([121.50659], [31.20564])
+    """
     return _in_blocks(_gcj02_to_bd09, lon, lat)
 
 
 def bd09_to_gcj02(lon: ArrayLike, lat: ArrayLike) -> Points:
-    """Invert `gcj02_to_bd09`; a round trip returns to the point within 1 mm."""
+    """Invert `gcj02_to_bd09`; a round trip returns to the point within 1 mm.
+
+    >>> lon, lat = bd09_to_gcj02(*gcj02_to_bd09([121.5], [31.2]))
+    >>> lon.round(6).tolist(), lat.round(6).tolist()
+    ([121.5], [31.2])
+    """
     return _in_blocks(_bd09_to_gcj02, lon, lat)
 
 
@@ -97,6 +121,10 @@ def osgb36_to_wgs84(easting: ArrayLike, northing: ArrayLike) -> Points:
 
     By the seven-parameter shift of EPSG, within some three metres of the grid shift of Ordnance
     Survey, a file of its own; the registers' points are postcodes, hundreds of metres wide.
+
+    >>> lon, lat = osgb36_to_wgs84([435000.0], [387000.0])
+    >>> lon.round(3).tolist(), lat.round(3).tolist()
+    ([-1.475], [53.379])
     """
     lon, lat = _british_grid().transform(
         np.asarray(easting, np.float64), np.asarray(northing, np.float64)

@@ -51,6 +51,9 @@ def bounding_box_centre(lon: np.ndarray, lat: np.ndarray) -> tuple[float, float]
 
     Rounding keeps the centre, and so every projected kilometre, the same when the same firms are
     loaded again in another order or with noise in the last decimals.
+
+    >>> bounding_box_centre(np.array([104.0, 104.5]), np.array([30.001, 31.003]))
+    (104.25, 30.5)
     """
     return (
         round((float(np.min(lon)) + float(np.max(lon))) / 2, CENTRE_DECIMALS),
@@ -79,6 +82,12 @@ def project_km(
     ------
     CoaggError
         Lengths differ, no points, or a coordinate is missing or outside its range.
+
+    Examples
+    --------
+    >>> points, info = project_km(np.array([104.0, 105.0]), np.array([30.0, 30.0]))
+    >>> points.round(2).tolist(), info.centre
+    ([[-48.24, 0.11], [48.24, 0.11]], (104.5, 30.0))
     """
     lon = np.asarray(lon, dtype=np.float64)
     lat = np.asarray(lat, dtype=np.float64)

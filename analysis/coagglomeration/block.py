@@ -31,7 +31,17 @@ class PreparedCell:
 
 
 def prepare_cell(cell: Cell, settings: IndexSettings, threads: int = 1) -> PreparedCell:
-    """Compute what the blocks of a cell share; the result does not depend on `threads`."""
+    """Compute what the blocks of a cell share; the result does not depend on `threads`.
+
+    >>> cell = Cell(
+    ...     "here",
+    ...     np.random.default_rng(1).uniform(0, 9, (40, 2)),
+    ...     np.arange(40) % 2,
+    ...     ("131", "132"),
+    ... )
+    >>> prepare_cell(cell, IndexSettings(draws=9, method="exact")).surrogate is None
+    True
+    """
     sites = find_sites(cell)
     surrogate = None
     if settings.method == "calibrated" and len(sites.x) > EXACT_SITES:
@@ -46,6 +56,13 @@ def observed_block(
 
     The rows of all industries stacked in order and merged with ``np.fmax(W, W.T)`` make the matrix
     `observed` of :func:`index_block`, each pair solved once. Raises CoaggError as that does.
+
+    >>> cell = Cell(
+    ...     "here", np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([0, 1]), ("131", "132")
+    ... )
+    >>> settings = IndexSettings(draws=9, method="exact")
+    >>> observed_block(cell, prepare_cell(cell, settings), settings, [0, 1]).tolist()
+    [[0.0, 9.0], [nan, 0.0]]
     """
     _check(cell, prepared, settings, fixed)
     return observed_costs(cell, prepared.sites, settings, fixed, owned_only=True)
@@ -75,6 +92,18 @@ def index_block(
     CoaggError
         The cell was prepared under other settings, an index is out of range, or a comparison
         method cannot be computed on these points.
+
+    Examples
+    --------
+    >>> near = np.array([[0.0, 0.0], [1.0, 0.0], [0.2, 0.0], [1.2, 0.0]])  # two firms of each
+    >>> pool = np.random.default_rng(1).uniform(20, 60, (30, 2))  # and thirty far away
+    >>> cell = Cell(
+    ...     "here", np.vstack([near, pool]), np.array([0, 0, 1, 1] + [-1] * 30), ("131", "132")
+    ... )
+    >>> settings = IndexSettings(draws=99, seed=1, method="exact")
+    >>> found = index_block(cell, prepare_cell(cell, settings), settings, [0])
+    >>> found.observed_cost.round(3).tolist(), found.index.tolist()
+    ([0.04], [1.0])
     """
     _check(cell, prepared, settings, fixed)
     if settings.method in ("sinkhorn", "published"):

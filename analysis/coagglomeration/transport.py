@@ -52,14 +52,22 @@ class TransportPlan:
 
 
 def is_squared(cost: str) -> bool:
-    """Whether the named cost is the squared distance. Raises CoaggError on an unknown name."""
+    """Whether the named cost is the squared distance. Raises CoaggError on an unknown name.
+
+    >>> is_squared("euclidean")
+    False
+    """
     if cost not in COSTS:
         raise CoaggError(f"cost '{cost}' is not known; use one of: {', '.join(COSTS)}")
     return cost == "sqeuclidean"
 
 
 def as_points(points: np.ndarray, name: str = "points") -> np.ndarray:
-    """Points as a float64 (n, 2) array; CoaggError when empty, of wrong shape or not finite."""
+    """Points as a float64 (n, 2) array; CoaggError when empty, of wrong shape or not finite.
+
+    >>> as_points([[0, 1], [2, 3]]).tolist()
+    [[0.0, 1.0], [2.0, 3.0]]
+    """
     array = np.asarray(points, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 2 or len(array) == 0:
         raise CoaggError(f"{name} must be an (n, 2) array with n >= 1, not {array.shape}")
@@ -73,7 +81,12 @@ def as_points(points: np.ndarray, name: str = "points") -> np.ndarray:
 
 
 def merge_sites(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct points (sites) sorted by x then y, and the number of firms on each (int64)."""
+    """Distinct points (sites) sorted by x then y, and the number of firms on each (int64).
+
+    >>> sites, firms = merge_sites(np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
+    >>> sites.tolist(), firms.tolist()
+    ([[0.0, 0.0], [1.0, 0.0]], [1, 2])
+    """
     sites, firms = np.unique(points, axis=0, return_counts=True)
     return np.ascontiguousarray(sites), firms.astype(np.int64)
 
@@ -82,6 +95,10 @@ def transport_cost(a: np.ndarray, b: np.ndarray, cost: str = "sqeuclidean") -> f
     """W between the uniform measures on a (n, 2) and b (m, 2); symmetric bit for bit.
 
     Raises CoaggError on an unknown cost or points that are empty or not finite.
+
+    >>> left, right = np.array([[0.0, 0.0], [0.0, 4.0]]), np.array([[3.0, 0.0], [3.0, 4.0]])
+    >>> transport_cost(left, right), transport_cost(left, right, "euclidean")
+    (9.0, 3.0)
     """
     squared = is_squared(cost)
     (xa, wa), (xb, wb) = (merge_sites(as_points(p)) for p in (a, b))
@@ -96,6 +113,14 @@ def transport_plan(a: np.ndarray, b: np.ndarray, cost: str = "sqeuclidean") -> T
     """Optimal plan between the uniform measures on the *distinct* points of a and b.
 
     `source` and `target` index the rows of ``merge_sites(a)[0]`` and ``merge_sites(b)[0]``.
+
+    >>> plan = transport_plan(
+    ...     np.array([[0.0, 0.0], [9.0, 0.0]]), np.array([[10.0, 0.0], [1.0, 0.0]])
+    ... )
+    >>> plan.cost, plan.gap
+    (1.0, 0.0)
+    >>> sorted(zip(plan.source.tolist(), plan.target.tolist(), plan.share.tolist()))
+    [(0, 0, 0.5), (1, 1, 0.5)]
     """
     squared = is_squared(cost)
     (xa, wa), (xb, wb) = (merge_sites(as_points(p)) for p in (a, b))

@@ -49,7 +49,12 @@ class ColocationTest(NamedTuple):
 
 
 def nearest_neighbours(points_km: np.ndarray) -> NearestNeighbours:
-    """Nearest neighbours, with ties, of points (N, 2) in kilometres; raises CoaggError if N < 2."""
+    """Nearest neighbours, with ties, of points (N, 2) in kilometres; raises CoaggError if N < 2.
+
+    >>> found = nearest_neighbours(np.array([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]]))
+    >>> found.neighbour_site.tolist()
+    [1, 0, 1]
+    """
     points = checked_points(points_km)
     sites, site_of, size = np.unique(points, axis=0, return_inverse=True, return_counts=True)
     neighbours = [np.array([s]) for s in range(len(sites))]
@@ -134,6 +139,10 @@ def colocation_counts(
     """C (J, J): for firms of row A, the nearest neighbours that belong to column B, ties shared.
 
     `industry` (N,) positions 0..J-1 or -1 for the pool only. Rows sum to N_A when none is -1.
+
+    >>> found = nearest_neighbours(np.array([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]]))
+    >>> colocation_counts(found, np.array([0, 1, 0]), 2).tolist()
+    [[0.0, 2.0], [1.0, 0.0]]
     """
     labels = _labels(industry, len(neighbours.firms), industries)
     return _count(labels, industries + 1, *neighbours)[:industries, :industries]
@@ -144,6 +153,10 @@ def colocation_quotient(points_km: np.ndarray, industry: np.ndarray, industries:
 
     `points_km` (N, 2) of all firms, `industry` (N,) positions 0..J-1 or -1 for the pool only. NaN
     where A or B has no firm, and for A->A with one firm. Raises CoaggError as `nearest_neighbours`.
+
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0], [6.0, 0.0]])
+    >>> colocation_quotient(points, np.array([0, 1, 0, 1]), 2).tolist()
+    [[0.0, 1.5], [1.5, 0.0]]
     """
     neighbours = nearest_neighbours(points_km)
     labels = _labels(industry, len(neighbours.firms), industries)
@@ -163,6 +176,10 @@ def colocation_test(
     Arguments as in `colocation_quotient`. Shuffling labels leaves the neighbours as they are, so
     one permutation costs one count. p = (1 + permutations at least as high) / (1 + permutations).
     Raises CoaggError as `nearest_neighbours` does and when `permutations` < 1.
+
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0], [6.0, 0.0]])
+    >>> colocation_test(points, np.array([0, 1, 0, 1]), 2, permutations=99).quotient.tolist()
+    [[0.0, 1.5], [1.5, 0.0]]
     """
     checked_draws(permutations)
     neighbours = nearest_neighbours(points_km)

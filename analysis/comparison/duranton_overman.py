@@ -73,7 +73,11 @@ def _spread(distances_km: np.ndarray) -> float:
 
 
 def silverman_bandwidth_km(distances_km: np.ndarray) -> float:
-    """Silverman (1986, eq. 3.31): 0.9 min(sd, IQR / 1.34) n^(-1/5), as R's `bw.nrd0`."""
+    """Silverman (1986, eq. 3.31): 0.9 min(sd, IQR / 1.34) n^(-1/5), as R's `bw.nrd0`.
+
+    >>> round(silverman_bandwidth_km(np.arange(1.0, 33.0)), 3)
+    4.221
+    """
     distances = np.ravel(distances_km)
     return 0.9 * _spread(distances) * len(distances) ** -0.2
 
@@ -82,6 +86,9 @@ def pool_distances(points_km: np.ndarray) -> PoolDistances:
     """Median and spread of the distances among all firms (N, 2).
 
     Exact up to 2,000 firms, else from a fixed random sample of 2,000 (two million distances).
+
+    >>> pool_distances(np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 4.0]])).median_km
+    4.0
     """
     points = checked_points(points_km)
     if len(points) > _POOL_SAMPLE:
@@ -93,7 +100,11 @@ def pool_distances(points_km: np.ndarray) -> PoolDistances:
 
 
 def k_density(distances_km: np.ndarray, at_km: np.ndarray, bandwidth_km: float) -> np.ndarray:
-    """Density per kilometre (G,) of the distances at `at_km` (G,), reflected at 0; exact sum."""
+    """Density per kilometre (G,) of the distances at `at_km` (G,), reflected at 0; exact sum.
+
+    >>> k_density(np.array([2.0]), np.array([2.0, 20.0]), 0.5).round(3).tolist()
+    [0.798, 0.0]
+    """
     distances = np.ravel(distances_km)
     return _kernel(distances, at_km, bandwidth_km).mean(axis=0)
 
@@ -287,6 +298,12 @@ def duranton_overman(
 
     `points_km` (N, 2) of all firms of the pool; `firms_a`, `firms_b` positions in it, disjoint.
     Raises CoaggError for empty or overlapping industries and for a pool without distances.
+
+    >>> points = np.random.default_rng(1).uniform(0, 50, (200, 2))
+    >>> points[:20] = points[20:40] + 0.5  # each firm of A stands beside one of B
+    >>> test = duranton_overman(points, np.arange(20), np.arange(20, 40), draws=99)
+    >>> test.distance_km.shape, test.localisation > 0
+    ((64,), True)
     """
     points = checked_points(points_km)
     a, b = np.asarray(firms_a), np.asarray(firms_b)
@@ -330,6 +347,11 @@ def duranton_overman_pairs(
     which bounds the cost at `draws * max_firms**2` distances. Memory: draws x distinct sizes x
     bins (1,024 at most) x 4 bytes.
     With one seed, equal to `duranton_overman` of each pair up to the width of the bins.
+
+    >>> points = np.random.default_rng(1).uniform(0, 50, (60, 2))
+    >>> found = duranton_overman_pairs(points, np.arange(60) % 3, 3, draws=99)
+    >>> found.value.shape, bool(np.isnan(found.value[0, 0]))
+    ((3, 3), True)
     """
     points = checked_points(points_km)
     codes = checked_codes(industry, len(points), industries)

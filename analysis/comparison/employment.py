@@ -42,6 +42,11 @@ def employment_table(
 
     `employment` (N,) persons, `area` (N,) labels, `industry` (N,) positions 0..J-1, or -1 for firms
     to leave out. Raises CoaggError when lengths differ or a value is negative or missing.
+
+    >>> employment_table(
+    ...     np.array([5, 2, 3]), np.array(["a", "b", "a"]), np.array([0, 1, 1]), 2
+    ... ).tolist()
+    [[5.0, 3.0], [0.0, 2.0]]
     """
     weights = np.asarray(employment, dtype=float)
     codes = checked_codes(industry, len(weights), industries)
@@ -60,6 +65,9 @@ def ellison_glaeser_kerr(employment: np.ndarray, aggregate: Aggregate = "mean") 
     `employment` (M areas, J industries). x_m is the mean of the industries' shares of area m
     (`aggregate='mean'`, as in that paper) or the area's share of all employment (`'share'`).
     The diagonal holds the same formula for an industry with itself, which is not an index.
+
+    >>> ellison_glaeser_kerr(np.array([[8, 8, 0], [2, 2, 10]])).round(3).tolist()
+    [[0.286, 0.286, -0.571], [0.286, 0.286, -0.571], [-0.571, -0.571, 1.143]]
     """
     shares, x = _shares(employment, aggregate)
     excess = shares - x[:, None]
@@ -70,6 +78,9 @@ def plant_herfindahl(employment: np.ndarray, industry: np.ndarray, industries: i
     """Herfindahl index of firm sizes of each industry: (J,), from N firms; NaN without employment.
 
     `employment` (N,) persons, `industry` (N,) positions 0..J-1.
+
+    >>> plant_herfindahl(np.array([1, 1, 2]), np.array([0, 0, 1]), 2).tolist()
+    [0.5, 1.0]
     """
     weights = np.asarray(employment, dtype=float)
     codes = checked_codes(industry, len(weights), industries)
@@ -86,6 +97,9 @@ def ellison_glaeser(
 
     `employment` (M areas, J industries), `plant_herfindahl` (J,) in (0, 1]. NaN for an industry
     with one plant (H = 1) and where all employment is in one area.
+
+    >>> ellison_glaeser(np.array([[8, 1], [2, 9]]), np.array([0.1, 0.1])).round(3).tolist()
+    [0.439, 0.439]
     """
     shares, x = _shares(employment, aggregate)
     herfindahl = np.asarray(plant_herfindahl, dtype=float)
@@ -100,6 +114,9 @@ def location_quotient(employment: np.ndarray) -> np.ndarray:
     """Location quotient (E_jc / E_c) / (E_j / E): (M, J), from employment or output (M, J).
 
     Totals run over the rows given, so give all agglomerations at once.
+
+    >>> location_quotient(np.array([[3, 1], [1, 3]])).tolist()
+    [[1.5, 0.5], [0.5, 1.5]]
     """
     table = checked_employment(employment)
     share_here = _divide(table, table.sum(axis=1, keepdims=True))
@@ -107,7 +124,11 @@ def location_quotient(employment: np.ndarray) -> np.ndarray:
 
 
 def diversification(employment: np.ndarray) -> np.ndarray:
-    """Inverse Herfindahl of industry shares in each area: (M,), 1 (one industry) to J (equal)."""
+    """Inverse Herfindahl of industry shares in each area: (M,), 1 (one industry) to J (equal).
+
+    >>> diversification(np.array([[4, 4], [8, 0]])).tolist()
+    [2.0, 1.0]
+    """
     table = checked_employment(employment)
     shares = _divide(table, table.sum(axis=1, keepdims=True))
     return _divide(np.ones(len(table)), (shares**2).sum(axis=1))

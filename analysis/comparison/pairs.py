@@ -54,6 +54,19 @@ def comparison_pairs(
     untested. EGK has no test: p_value NaN, verdict untested.
 
     Raises CoaggError when points are not finite, lengths differ, draws < 1 or a name is unknown.
+
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0], [6.0, 0.0]])
+    >>> columns = comparison_pairs(
+    ...     points,
+    ...     np.array([0, 1, 0, 1]),
+    ...     ["131", "132"],
+    ...     None,
+    ...     np.array(["a", "a", "b", "b"]),
+    ...     draws=9,
+    ...     which=[COLOCATION],
+    ... )
+    >>> columns["fixed_industry"].tolist(), columns["value"].tolist()
+    (['131', '132'], [1.5, 1.5])
     """
     points = checked_points(points_km)
     checked_draws(draws)
@@ -122,6 +135,18 @@ def rank_correlations(
     it carries no direction); `near_given_near`, the share of pairs with index >= 0.95 that the
     comparison calls near (NaN if untested); `pairs`. Pairs missing on either side are left out.
     Raises CoaggError when the two have no pair in common.
+
+    >>> pair = {"fixed_industry": ["1", "2", "1"], "redrawn_industry": ["2", "1", "3"]}
+    >>> theirs = {
+    ...     **pair,
+    ...     "comparison": ["x"] * 3,
+    ...     "value": [1.0, 2.0, 3.0],
+    ...     "verdict": [NEAR] * 3,
+    ... }
+    >>> rank_correlations({**pair, "index": [0.1, 0.5, 0.97]}, theirs)[
+    ...     ["comparison", "spearman", "pairs"]
+    ... ].values.tolist()
+    [['x', 1.0, 3]]
     """
     pair = ["fixed_industry", "redrawn_industry"]
     left = pd.DataFrame(dict(index))[[*pair, "index"]]

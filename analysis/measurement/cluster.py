@@ -47,9 +47,7 @@ def run_on_cluster(
     try:
         from distributed import Client, as_completed
     except ImportError:
-        raise CoaggError(
-            "--scheduler needs dask.distributed: ./run setup, or pip install distributed"
-        ) from None
+        raise CoaggError("--scheduler needs dask.distributed: pip install distributed") from None
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as fault:

@@ -25,7 +25,7 @@ from coagg.errors import CoaggError
 from coagg.rebuild.engine import Outcome, rebuild
 from coagg.rebuild.manifest import read_manifest
 from coagg.rebuild.steps import Chain
-from coagg.settings import Settings
+from coagg.settings import PROGRAM, Settings
 from coagg.simulation import write as simulation
 
 SEED = 1998
@@ -72,7 +72,7 @@ def run(
     page = write_report(out, report, findings, tables, drawings)
     _show(console, findings, tables)
     say(f"[bold]report: {page}[/]  (all tables; also as LaTeX, docx, csv in {out / 'tables'})")
-    say("look around: ./run coagg --demo show pairs --agglomeration CY")
+    say(f"look around: {PROGRAM} --demo show pairs --agglomeration CY")
     return page
 
 

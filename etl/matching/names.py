@@ -58,7 +58,11 @@ def _simplified() -> dict[int, str]:
 
 
 def normalise(name: str | None) -> str:
-    """The name in one width, script, case and spacing, without punctuation; "" for nothing."""
+    """The name in one width, script, case and spacing, without punctuation; "" for nothing.
+
+    >>> normalise("ＡＢＣ（上海）有限公司"), normalise("Müller & Co. KG")
+    ('abc上海有限公司', 'muller co kg')
+    """
     if not name:
         return ""
     text = unicodedata.normalize("NFKC", name)
@@ -114,7 +118,12 @@ class PlaceWords:
 
 
 def place_words(names: Iterable[tuple[str, str | None]]) -> PlaceWords:
-    """From (name of a place, prefecture code or None): the names, short forms, the provinces."""
+    """From (name of a place, prefecture code or None): the names, short forms, the provinces.
+
+    >>> places = place_words([("成都市", "5101")])
+    >>> places.split("成都钢铁")
+    ('钢铁', '5101')
+    """
     words: dict[str, str | None] = {}
 
     def add(word: str, code: str | None) -> None:
@@ -147,6 +156,11 @@ def stem(normalised: str, places: PlaceWords | None = None) -> tuple[str, str | 
 
     The legal form goes wherever it stands, the place only at the head; 集团, 分公司, 分厂 stay. A
     name that is nothing but place and form is kept as it is.
+
+    >>> stem("成都钢铁有限公司", place_words([("成都市", "5101")]))
+    ('钢铁', '5101')
+    >>> stem("acme steel co ltd")
+    ('acme steel', None)
     """
     text = _LEGAL_CJK.sub("", normalised)
     if text and not _has_cjk(text):
@@ -158,7 +172,11 @@ def stem(normalised: str, places: PlaceWords | None = None) -> tuple[str, str | 
 
 
 def markers(text: str) -> tuple[str, ...]:
-    """Parts of a stem that tell one legal person from a like-named one: numbers, branch words."""
+    """Parts of a stem that tell one legal person from a like-named one: numbers, branch words.
+
+    >>> markers("第二机床厂集团"), markers("机床厂")
+    (('第二', '集团'), ())
+    """
     return tuple(sorted(_NUMBERS.findall(text) + _BRANCH.findall(text)))
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from pathlib import Path
+import tomllib
 
 import pytest
 import yaml
@@ -140,8 +140,21 @@ def test_packages_are_installed_by_hash():
     assert "--require-hashes" in install
 
 
-def test_all_rooms_the_program_imports_are_in_the_image():
-    copied = {rest.split()[0] for name, rest in STAGES["coagg"] if name == "COPY"}
-    packages = {path.parent.name for path in Path(PROJECT).glob("*/__init__.py")}
-    assert packages - {"tests"} <= copied
-    assert "sql" in copied
+def test_what_the_links_of_the_package_mean_is_in_the_image():
+    copied = dict(
+        rest.split() for name, rest in STAGES["coagg"] if name == "COPY" and rest.count(" ") == 1
+    )
+    links = [path for path in (PROJECT / "coagg").iterdir() if path.is_symlink()]
+    assert {link.name for link in links} == {"analysis", "etl", "sql"}
+    for link in links:
+        # relative, one level up: it means the same folder in the image, where both are copied
+        assert os.readlink(link) == f"../{link.name}"
+        assert copied[link.name] == link.name
+    assert copied["coagg"] == "coagg"
+
+
+def test_every_file_the_build_reads_is_in_the_image():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    copied = {source for name, rest in STAGES["coagg"] if name == "COPY" for source in rest.split()}
+    for file in (project["readme"], *project["license-files"]):
+        assert file.split("/")[0] in copied, file

@@ -28,7 +28,7 @@ CREATE TEMP TABLE point_place ON COMMIT DROP AS
 SELECT
     hit.point_id,
     min(piece.prefecture_code) AS prefecture_code,
-    false AS beside_polygon
+    FALSE AS beside_polygon
 FROM reference.prefecture_piece AS piece
 CROSS JOIN LATERAL (
     SELECT point.point_id
@@ -43,7 +43,7 @@ INSERT INTO point_place
 SELECT
     lost.point_id,
     near.prefecture_code,
-    true AS beside_polygon
+    TRUE AS beside_polygon
 FROM (
     SELECT point.* FROM incoming_point AS point
     LEFT JOIN point_place AS placed ON point.point_id = placed.point_id

@@ -22,16 +22,16 @@ SELECT
     firm.lat,
     placed.prefecture_code,
     CASE
-        WHEN own.place_code IS NULL THEN null
+        WHEN own.place_code IS NULL THEN NULL
         ELSE coalesce(distance.prefecture_code, placed.prefecture_code)
     END AS own_prefecture_code,
     firm.unreadable,
     point.pile_up_size,
     ops.setting('country') AS country,
     ops.setting('survey_year')::smallint AS survey_year,
-    nullif(current_setting('coagg.classification', true), '') AS classification,
+    nullif(current_setting('coagg.classification', TRUE), '') AS classification,
     CASE
-        WHEN own.place_code IS NULL THEN null
+        WHEN own.place_code IS NULL THEN NULL
         ELSE coalesce(distance.distance_km, 0)
     END AS distance_to_own_km,
     firm.flags
