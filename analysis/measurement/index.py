@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from coagg import database
 from coagg.analysis.cells import points as firm_points
+from coagg.analysis.cells.make import make_cell
 from coagg.analysis.cells.projection import project_km
 from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
 from coagg.analysis.measurement.code_version import CODE_VERSION
@@ -164,19 +165,13 @@ def _cells(
         stays, projected = firm_points.treat_pile_ups(
             firms, projected, request.pile_ups, request.spread_km
         )
-        names, counts = np.unique(firms.industry[stays], return_counts=True)
-        enter = (counts >= request.min_firms) & (names != "")
-        industries = tuple(names[enter].tolist())
-        number = {name: position for position, name in enumerate(industries)}
         yield (
-            Cell(
-                key=f"{request.country}/{request.survey_year}/{code}",
-                points_km=np.ascontiguousarray(projected[stays]),
-                industry=np.array(
-                    [number.get(name, -1) for name in firms.industry[stays]], dtype=np.int32
-                ),
-                industries=industries,
-                points_degrees=np.column_stack((firms.lon, firms.lat))[stays]
+            make_cell(
+                f"{request.country}/{request.survey_year}/{code}",
+                projected[stays],
+                firms.industry[stays],
+                request.min_firms,
+                np.column_stack((firms.lon, firms.lat))[stays]
                 if request.index.method == "published"
                 else None,
             ),
