@@ -52,9 +52,11 @@ if TYPE_CHECKING:
     from coagg.frames.transport import transport_cost as transport_cost
     from coagg.reader import Database as Database
     from coagg.reader import connect as connect
-    from coagg.rebuild.engine import rebuild as rebuild_all
+    from coagg.rebuild.engine import rebuild as _rebuild
     from coagg.settings import Settings as Settings
     from coagg.settings import read_settings as read_settings
+
+    rebuild_all = _rebuild
 
 # public name -> module; `module:name` where it is called otherwise there
 _WHERE = {
@@ -88,7 +90,7 @@ _WHERE = {
     "estimate_tables": "analysis.tables.estimate",
     "rebuild_all": "rebuild.engine:rebuild",
 }
-__all__ = ["CoaggError", "__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["CoaggError", "__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -103,8 +104,7 @@ def cells_of(
     """
     checks.one_of("pile_ups", pile_ups, PILE_UPS)
     made = [
-        _cell(own, part, min_firms, pile_ups, degrees)
-        for own, part in _groups(sites, reference)
+        _cell(own, part, min_firms, pile_ups, degrees) for own, part in _groups(sites, reference)
     ]
     whole = [one for one in made if len(one.cell.industries) > 1]
     if not whole:
@@ -124,7 +124,7 @@ def cells_of(
     return whole
 
 
-def facts(cells: Sequence[FrameCell], by: pd.DataFrame) -> dict[str, object]:
+def facts(cells: Sequence[FrameCell], by: pd.DataFrame) -> dict[Any, Any]:
     """What `.attrs` says of the cells; plain values, so that every file format keeps them."""
     return {
         "by": list(by.columns),

@@ -116,8 +116,8 @@ class _Rows:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
-        self.numbers = tuple(c for c in frame if pd.api.types.is_numeric_dtype(frame[c]))
-        self.texts = tuple(c for c in frame if c not in self.numbers)
+        self.numbers = tuple(str(c) for c in frame if pd.api.types.is_numeric_dtype(frame[c]))
+        self.texts = tuple(str(c) for c in frame if c not in self.numbers)
 
     def words(self) -> Words:
         """The names that a specification may use."""
@@ -236,9 +236,7 @@ def _terms(found: Estimate) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _records(
-    number: int, column: Column, found: Estimate, left_out: int
-) -> list[dict[str, Any]]:
+def _records(number: int, column: Column, found: Estimate, left_out: int) -> list[dict[str, Any]]:
     head = {
         "column": number, "heading": column.heading, "dependent": column.dependent,
         "estimator": column.estimator,
@@ -263,7 +261,7 @@ def _said(column: Column, found: Estimate, missing: dict[str, int]) -> dict[str,
         "convention": found.model.convention,
         "sample": [str(one) for one in column.sample],
         "missing": missing,
-        "dropped": {name: reason for name, reason in found.dropped},
+        "dropped": dict(found.dropped),
         "diagnostics": {name: float(value) for name, value in found.diagnostics.items()},
         "first_stage": [] if first is None else _terms(first),
     }

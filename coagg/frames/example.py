@@ -30,8 +30,8 @@ def example(name: str = "south_yorkshire") -> geopandas.GeoDataFrame:
     >>> import coagg
     >>> coagg.example("south_yorkshire").head(2)
       sic3   sic5                   geometry
-    0  222  22290   POINT (-1.8203 53.47906)
-    1  325  32500  POINT (-1.81991 53.47962)
+    0  329  32990    POINT (-1.747 53.53774)
+    1  161  16100  POINT (-1.72876 53.53823)
     """
     known = sorted(file.stem for file in FOLDER.glob("*.parquet"))
     if name not in known:

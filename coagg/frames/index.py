@@ -134,10 +134,11 @@ def coagglomeration(
     >>> import coagg
     >>> firms = coagg.example("south_yorkshire")
     >>> pairs = coagg.coagglomeration(firms, "sic3", draws=100, min_firms=100)
-    >>> pairs.query("from_industry == '251'").nlargest(2, "index")[["to_industry", "index"]].round(2)
-        to_industry  index
-    107         289   1.00
-    101         181   0.66
+    >>> near = pairs[pairs["from_industry"] == "251"].nlargest(2, "index")
+    >>> near[["from_industry", "to_industry", "index", "from_firms", "to_firms"]].round(1)
+       from_industry to_industry  index  from_firms  to_firms
+    64           251         329    0.9         189       417
+    58           251         181    0.8         189       208
     """
     settings = IndexSettings(
         draws=checks.whole("draws", draws, 1),

@@ -1,4 +1,4 @@
-"""Links between industries at a threshold, and the pools that lie along them (METHOD, section 3)."""
+"""Links between industries at a threshold, and the pools that lie along them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def near_pairs(
     >>> pairs = coagg.coagglomeration(firms, "sic3", draws=100, min_firms=100)
     >>> coagg.near_pairs(pairs, 0.9, one_way=True)[["from_industry", "to_industry", "from_firms"]]
         from_industry to_industry  from_firms
-    124           332         222          82
+    11            141         108         122
+    16            141         256         122
+    17            141         259         122
+    125           331         222         566
     """
     links = _links(pairs, threshold, one_way, by)
     return pairs[(links["phi"] == 1.0).to_numpy()]
@@ -105,7 +108,10 @@ def pools(
     >>> found = coagg.pools(pairs, firms_of[firms_of >= 100], 0.9)
     >>> found.query("near_outward > 0")[["industry", "near_outward", "firms_outward"]]
        industry  near_outward  firms_outward
-    0       101             1            100
+    1       141             3          513.0
+    8       289             1          184.0
+    9       310             1          109.0
+    11      331             1          107.0
     """
     cells = _by(pairs, by)
     links = _links(pairs, threshold, one_way, cells)
@@ -184,8 +190,8 @@ def _links(pairs: pd.DataFrame, threshold: float, one_way: bool, by: object) -> 
         if (at < 0).any():
             where = " ".join(map(str, keys[at < 0].iloc[0]))
             raise CoaggError(
-                f"pairs: {int((at < 0).sum()):,} pairs have no way back, the first {where}; one_way "
-                "needs both: give all pairs of a cell"
+                f"pairs: {int((at < 0).sum()):,} pairs have no way back, the first {where}; "
+                "one_way needs both: give all pairs of a cell"
             )
         # a pair that is not near is none whatever its way back
         phi = np.where(phi == 0.0, 0.0, phi * (1.0 - phi[at]))

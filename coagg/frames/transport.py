@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import geopandas
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +13,7 @@ from coagg.analysis.coagglomeration import transport
 from coagg.errors import CoaggError
 from coagg.frames import checks
 
-Points = ArrayLike | geopandas.GeoSeries | geopandas.GeoDataFrame
+Points: TypeAlias = ArrayLike | geopandas.GeoSeries | geopandas.GeoDataFrame
 
 
 def transport_cost(a: Points, b: Points, cost: str = "sqeuclidean") -> float:
