@@ -155,7 +155,10 @@ def index(
     of_file = {"--industry": industry, "--out": out, "--by": by, "--lon": lon, "--lat": lat}
     of_file |= {"--crs": crs, "--key": key}
     if file is not None:
-        of_database: dict[str, object] = {"--survey-year": survey_year, "--agglomeration": agglomeration}
+        of_database: dict[str, object] = {
+            "--survey-year": survey_year,
+            "--agglomeration": agglomeration,
+        }
         of_database |= {"--classification": classification, "--scheduler": scheduler}
         _refuse(of_database | {"--force": force}, f"is of the data base, not of {file}")
         index_file(
