@@ -14,6 +14,7 @@ import pandas as pd
 import psycopg
 import shapely
 import sqlalchemy as sa
+from geoalchemy2 import Geometry
 
 from coagg import database
 from coagg.analysis.cells.points import check_classification
@@ -305,7 +306,14 @@ class Database:
             columns = list(result.keys())
             shape = connection.execute(sa.text("SELECT 'geometry'::regtype::oid::int")).scalar()
         found = pd.DataFrame.from_records(rows, columns=columns, coerce_float=True)
-        shapes = [name for name, type_ in zip(columns, types, strict=True) if type_ == shape]
+        # a typed column of geometry is asked for as bytes, text's is told by its type
+        typed = [isinstance(c.type, Geometry) for c in getattr(query, "selected_columns", ())]
+        typed = typed if len(typed) == len(columns) else [False] * len(columns)
+        shapes = [
+            name
+            for name, type_, known in zip(columns, types, typed, strict=True)
+            if known or type_ == shape
+        ]
         for name in shapes:
             # as hexadecimal text, or an element of GeoAlchemy2 that holds it
             wkb = [getattr(value, "desc", value) for value in found[name]]

@@ -13,6 +13,8 @@ import shapely
 
 from coagg.errors import CoaggError
 
+FIRMS = "firms"  # what is measured: a column of codes beside the points is needed
+SHAPES = (geopandas.GeoDataFrame, geopandas.GeoSeries)
 POINT = 0  # shapely's type number
 REMEDY_BY_TYPE = {
     "MultiPoint": "take one point a firm, firms.explode() say",
@@ -59,7 +61,7 @@ def names(name: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def column(frame: pd.DataFrame, name: object, what: str, of: str = "firms") -> pd.Series:
+def column(frame: pd.DataFrame, name: object, what: str, of: str = FIRMS) -> pd.Series:
     """A column by name; the error lists those that are there."""
     if not isinstance(name, str):
         raise CoaggError(
@@ -75,7 +77,7 @@ def column(frame: pd.DataFrame, name: object, what: str, of: str = "firms") -> p
     return found
 
 
-def codes(values: pd.Series, name: str, of: str = "firms") -> np.ndarray:
+def codes(values: pd.Series, name: str, of: str = FIRMS) -> np.ndarray:
     """Codes as text, (N,); '' where missing.
 
     Raises CoaggError for numbers, whose leading zeros are lost, for empty text and for spaces
@@ -109,7 +111,7 @@ def codes(values: pd.Series, name: str, of: str = "firms") -> np.ndarray:
     return found.astype(str)
 
 
-def keys(frame: pd.DataFrame, by: Iterable[str], of: str = "firms") -> pd.DataFrame:
+def keys(frame: pd.DataFrame, by: Iterable[str], of: str = FIRMS) -> pd.DataFrame:
     """The columns that tell cells apart, none of them missing and none of them a fraction."""
     found = {}
     for name in by:
@@ -129,12 +131,15 @@ def keys(frame: pd.DataFrame, by: Iterable[str], of: str = "firms") -> pd.DataFr
     return pd.DataFrame(found, index=pd.RangeIndex(len(frame)))
 
 
-def degrees(firms: object, of: str = "firms") -> tuple[np.ndarray, np.ndarray]:
+def degrees(
+    firms: geopandas.GeoDataFrame | geopandas.GeoSeries, of: str = FIRMS
+) -> tuple[np.ndarray, np.ndarray]:
     """Longitude and latitude of a GeoDataFrame or GeoSeries of points, (N,) each, WGS-84.
 
     Points in EPSG:4326 are taken as they are, to the bit.
     """
-    if not isinstance(firms, geopandas.GeoDataFrame | geopandas.GeoSeries):
+    kinds = (geopandas.GeoDataFrame,) if of == FIRMS else SHAPES
+    if not isinstance(firms, kinds):
         raise CoaggError(
             f"{of}: a GeoDataFrame is needed, not {type(firms).__name__}; make one with "
             "geopandas.GeoDataFrame(frame, geometry=geopandas.points_from_xy(frame.lon, "
@@ -149,7 +154,7 @@ def degrees(firms: object, of: str = "firms") -> tuple[np.ndarray, np.ndarray]:
     if not points.index.is_unique:
         twice = points.index[points.index.duplicated()]
         raise CoaggError(
-            f"{of}: {len(twice):,} index labels stand twice, the first {twice[0]!r}; are rows "
+            f"{of}: {len(twice):,} index labels stand twice, the first {twice[0]}; are rows "
             "doubled? Else reset_index(drop=True)"
         )
     _check_points(points, of)
@@ -168,7 +173,7 @@ def degrees(firms: object, of: str = "firms") -> tuple[np.ndarray, np.ndarray]:
     if wrong.any():
         raise CoaggError(
             f"{of}: {int(wrong.sum()):,} points lie nowhere on the globe in {points.crs.name}, "
-            f"the first in row {points.index[int(wrong.argmax())]!r}; check set_crs"
+            f"the first in row {points.index[int(wrong.argmax())]}; check set_crs"
         )
     return x, y
 
@@ -181,7 +186,7 @@ def _check_points(points: geopandas.GeoSeries, of: str) -> None:
         if wrong.any():
             raise CoaggError(
                 f"{of}: {int(wrong.sum()):,} of {len(points):,} rows have {word}, the first "
-                f"{points.index[int(wrong.argmax())]!r}; leave them out, "
+                f"{points.index[int(wrong.argmax())]}; leave them out, "
                 f"{of}[{of}.geometry.notna() & ~{of}.geometry.is_empty]"
             )
     other = shapely.get_type_id(shapes) != POINT
@@ -190,13 +195,13 @@ def _check_points(points: geopandas.GeoSeries, of: str) -> None:
         remedy = REMEDY_BY_TYPE.get(kind, "take a point of each")
         raise CoaggError(
             f"{of}: {int(other.sum()):,} of {len(points):,} geometries are no points, the first a "
-            f"{kind} in row {points.index[int(other.argmax())]!r}; {remedy}"
+            f"{kind} in row {points.index[int(other.argmax())]}; {remedy}"
         )
     bad = ~np.isfinite(shapely.get_coordinates(shapes)).all(axis=1)
     if bad.any():
         raise CoaggError(
             f"{of}: {int(bad.sum()):,} points have a NaN or infinite coordinate, the first in row "
-            f"{points.index[int(bad.argmax())]!r}; leave them out or mend them"
+            f"{points.index[int(bad.argmax())]}; leave them out or mend them"
         )
 
 

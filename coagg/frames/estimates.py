@@ -15,8 +15,6 @@ from coagg.analysis.estimation.model import CONVENTIONS, Estimate, Model
 from coagg.analysis.panel.variables import near_match, parts
 from coagg.analysis.tables.level import COMPARE
 from coagg.analysis.tables.specification import (
-    COLUMN_KEYS,
-    TABLE_KEYS,
     Column,
     Condition,
     Table,
@@ -184,12 +182,12 @@ def _table(specification: object, rows: _Rows) -> Table:
         raise CoaggError(
             f"specification: give a TOML file or a dict, not {type(specification).__name__}"
         )
-    if "column" not in raw:  # a model by itself
-        column = {key: raw.pop(key) for key in list(raw) if key in COLUMN_KEYS - TABLE_KEYS}
-        raw["column"] = [column]
     for key in ("level", "describe", "test"):
         if key in raw:
             raise CoaggError(f"{where}: {key} is of the panel, not of a frame; leave it out")
+    if "column" not in raw:  # a model by itself
+        about: dict[str, Any] = {key: raw.pop(key) for key in ("title", "note") if key in raw}
+        raw = {**about, "column": [raw]}
     return table_of(raw, name, where, "row", rows.words())
 
 

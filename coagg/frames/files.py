@@ -100,6 +100,7 @@ def _of_table(
 
     if lon is None or lat is None:
         raise CoaggError(f"{file}: is a table; name its columns of coordinates, --lon and --lat")
+    system = _crs(crs or "EPSG:4326")
     table = open_table(file)
     for name in (lon, lat):
         if name not in table.headers:
@@ -112,9 +113,7 @@ def _of_table(
         parts.append(batch.table.to_pandas())
     frame = pd.concat(parts, ignore_index=True)
     x, y = _numbers(frame[lon], file), _numbers(frame[lat], file)
-    return geopandas.GeoDataFrame(
-        frame, geometry=geopandas.points_from_xy(x, y), crs=_crs(crs or "EPSG:4326")
-    )
+    return geopandas.GeoDataFrame(frame, geometry=geopandas.points_from_xy(x, y), crs=system)
 
 
 def _numbers(values: pd.Series, file: Path) -> np.ndarray:

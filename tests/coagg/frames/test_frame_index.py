@@ -240,11 +240,7 @@ def test_pile_ups_without_a_column_go_by_the_rule_of_a_load(firms):
 def test_progress_and_settings_are_said(firms):
     seen = []
     found = coagg.coagglomeration(
-        firms,
-        "code",
-        draws=10,
-        method="exact",
-        progress=lambda done, total: seen.append((done, total)),
+        firms, "code", draws=10, method="exact", progress=lambda *now: seen.append(now)
     )
     assert seen[0] == (0, 380)
     assert seen[-1] == (380, 380)
