@@ -103,6 +103,8 @@ def cells_of(
     when no cell has a pair.
     """
     checks.one_of("pile_ups", pile_ups, PILE_UPS)
+    if pile_ups != "keep" and reference is not None:
+        _check_pile_ups(sites, reference)
     made = [
         _cell(own, part, min_firms, pile_ups, degrees) for own, part in _groups(sites, reference)
     ]
@@ -178,6 +180,14 @@ def _pile_up(firms: geopandas.GeoDataFrame) -> np.ndarray | None:
             "fall-back point: make it True and False, or rename it"
         )
     return values.to_numpy(dtype=bool)
+
+
+def _check_pile_ups(sites: Sites, reference: geopandas.GeoDataFrame | geopandas.GeoSeries) -> None:
+    if (sites.pile_up is None) != (_pile_up(reference) is None):
+        raise CoaggError(
+            f"column {PILE_UP!r} stands in one of firms and reference only; give it in both, or in "
+            "neither, and points are judged by their numbers"
+        )
 
 
 def _groups(

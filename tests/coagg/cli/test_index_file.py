@@ -11,24 +11,20 @@ from pandas.testing import assert_frame_equal
 import coagg
 from coagg.cli import main
 
+NOWHERE = "postgresql://nobody@localhost:1/none"
+
 
 @pytest.fixture
-def run(tmp_path):
-    """The command line where there can be no data base."""
+def run(monkeypatch, capsys):
+    """The command line where there can be no data base: exit code, stdout, stderr."""
+    monkeypatch.setenv("COAGG_DATABASE_URL", NOWHERE)
 
     def call(*words):
-        done = subprocess.run(
-            [sys.executable, "-c", "from coagg.cli import main; main()", "index", *map(str, words)],
-            capture_output=True,
-            text=True,
-            env={
-                **os.environ,
-                "COAGG_DATABASE_URL": "postgresql://nobody@localhost:1/none",
-                "COAGG_DATA_DIR": str(tmp_path / "nowhere"),
-                "COLUMNS": "160",
-            },
-        )
-        return done.returncode, done.stdout, done.stderr
+        monkeypatch.setattr(sys, "argv", ["coagg", "index", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
 
     return call
 
@@ -69,7 +65,6 @@ def test_every_kind_of_file_gives_what_the_function_gives(run, some, tmp_path):
         found = pd.read_parquet(out)
         assert_frame_equal(found, expected, check_exact=True)
         assert found.attrs == expected.attrs
-    assert not (tmp_path / "nowhere").exists()
 
 
 def test_cells_by_column_to_csv(run, some, tmp_path):
@@ -102,8 +97,7 @@ def test_projected_coordinates_of_a_table(run, some, tmp_path):
     assert (code, "points lie nowhere on the globe" in fault) == (2, True)
 
 
-def test_bad_calls_are_one_line(some, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COAGG_DATABASE_URL", "postgresql://nobody@localhost:1/none")
+def test_bad_calls_are_one_line(run, some, tmp_path):
     file, out = tmp_path / "firms.parquet", tmp_path / "pairs.parquet"
     some.to_parquet(file)
     (tmp_path / "bad.parquet").write_text("no")
@@ -130,11 +124,25 @@ def test_bad_calls_are_one_line(some, tmp_path, monkeypatch, capsys):
         ((tmp_path / "bad.csv", *given, "--lon", "x", "--lat", "y"), "'east'; give numbers"),
         ((tmp_path / "bad.csv", *given, "--lon", "x", "--lat", "y", "--crs", "Q"), "--crs Q"),
     ):
-        monkeypatch.setattr(sys, "argv", ["coagg", "index", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        fault = capsys.readouterr().err
-        assert ended.value.code == 2, words
+        code, _, fault = run(*words)
+        assert code == 2, words
         assert said in fault, (words, fault)
         assert fault.count("\n") == 1, fault
     assert not out.exists()
+
+
+def test_a_process_of_its_own_makes_no_server(some, tmp_path):
+    """Nothing is started and no folder is made where the private server would be."""
+    some.to_parquet(tmp_path / "firms.parquet")
+    words = ["index", tmp_path / "firms.parquet", "--industry", "code", "--draws", "5",
+             "--min-firms", "300", "--out", tmp_path / "pairs.csv"]  # fmt: skip
+    environment = {k: v for k, v in os.environ.items() if k != "COAGG_DATABASE_URL"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from coagg.cli import main; main()", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=environment | {"COAGG_DATA_DIR": str(tmp_path / "nowhere")},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "pairs.csv").exists()
+    assert not (tmp_path / "nowhere").exists()

@@ -5,12 +5,14 @@ import subprocess
 import sys
 
 import pandas as pd
-import pytest
+from support.made_panel import put_panel
 
 import coagg
 from coagg import database
 from coagg.analysis.coagglomeration import IndexSettings
 from coagg.analysis.measurement.index import IndexRequest, measure
+from coagg.analysis.tables.estimate import estimate_tables
+from coagg.analysis.tables.specification import load_specifications
 from coagg.settings import PROJECT
 
 PAGE = PROJECT / "docs" / "python.md"
@@ -47,17 +49,20 @@ def test_the_blocks_on_the_data_base_run(reference_db, put_firms, db_settings, p
     ).fetchone()
     reference_db.execute("UPDATE clean.firm SET employment = row_number * 100")
     reference_db.commit()
+    put_panel(reference_db)
+    reference_db.commit()
     measure(db_settings, IndexRequest(2013, IndexSettings(seed=1998)))
+    estimate_tables(db_settings, load_specifications(), ["table1"])
     monkeypatch.setenv("COAGG_DATABASE_URL", database.conninfo(db_settings))
-    monkeypatch.setattr(coagg.Database, "panel", lambda self, level: None)  # not built here
-    monkeypatch.setattr(coagg.Database, "tables", lambda self, name: None)
     space = {"coagg": coagg}
-    for block in blocks("python no-run"):
+    for block in blocks("python database"):
         exec(block.replace('"CY"', repr(code)), space)
     pd.testing.assert_frame_equal(
         space["again"], space["pairs"], check_exact=True, check_dtype=False
     )
     assert len(space["large"]) == len(space["largest"]) == 270
+    assert len(space["cells"]) == 120
+    assert set(space["table"]["table"]) == {"table1"}
     assert space["large"].geometry.notna().all()
 
 
@@ -80,13 +85,3 @@ def test_the_example_is_made_by_its_script(sample_dir, tmp_path):
     subprocess.run([sys.executable, script, source], check=True)
     made = pd.read_parquet(tmp_path / "south_yorkshire.parquet")
     pd.testing.assert_frame_equal(made, pd.read_parquet(EXAMPLE / "south_yorkshire.parquet"))
-
-
-@pytest.mark.parametrize("module", ["index", "comparison", "pools", "transport", "example"])
-def test_docstrings_run(module):
-    import doctest
-    import importlib
-
-    found = doctest.testmod(importlib.import_module(f"coagg.frames.{module}"))
-    assert found.attempted > 0
-    assert found.failed == 0

@@ -177,6 +177,13 @@ def test_reference_needs_the_columns_of_by(firms):
         coagg.coagglomeration(firms, "code", by="place", draws=5, reference=firms.geometry)
 
 
+def test_pile_ups_are_known_of_all_sites_or_of_none(firms):
+    with one_line("'pile_up' stands in one of firms and reference only"):
+        coagg.coagglomeration(
+            firms.assign(pile_up=False), "code", draws=5, reference=firms, pile_ups="drop"
+        )
+
+
 @pytest.mark.parametrize("index", [coagg.colocation_quotient, coagg.duranton_overman])
 def test_comparison_indices_check_alike(firms, index):
     with one_line("no CRS"):
