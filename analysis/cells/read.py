@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import psycopg
 
+from coagg.analysis.cells.make import entering
 from coagg.analysis.cells.points import OWN, FirmPoints, read_points, treat_pile_ups
 from coagg.analysis.cells.projection import project_km
 
@@ -47,20 +48,15 @@ class CellRules:
 class CellFirms:
     """A cell: `firms` as read (N of them); the rest is of the M that stay, in the same order.
 
-    stays: (N,) bool. points_km: (M, 2) kilometres. industry: (M,) codes, '' where unknown.
-    industries: codes of those with `min_firms` firms or more, sorted.
+    stays: (N,) bool. points_km: (M, 2) kilometres. industries: codes of those with `min_firms`
+    firms or more, sorted. position: (M,) int32 place in `industries`, -1 for none that enters.
     """
 
     firms: FirmPoints
     stays: np.ndarray
     points_km: np.ndarray
-    industry: np.ndarray
     industries: tuple[str, ...]
-
-    def position(self) -> np.ndarray:
-        """(M,) int32 place of each firm's industry in `industries`; -1: none that enters."""
-        number = {name: place for place, name in enumerate(self.industries)}
-        return np.array([number.get(name, -1) for name in self.industry], dtype=np.int32)
+    position: np.ndarray
 
 
 def read_cell(
@@ -75,15 +71,9 @@ def read_cell(
     projected, _ = project_km(firms.lon, firms.lat)
     stays, projected = treat_pile_ups(firms, projected, rules.pile_ups, rules.spread_km)
     industry = firms.industry[stays]
-    names, counts = np.unique(industry, return_counts=True)
-    enter = (counts >= rules.min_firms) & (names != "")
-    return CellFirms(
-        firms,
-        stays,
-        np.ascontiguousarray(projected[stays]),
-        industry,
-        tuple(names[enter].tolist()),
-    )
+    industries, position = entering(industry, rules.min_firms)
+    points = np.ascontiguousarray(projected[stays])
+    return CellFirms(firms, stays, points, industries, position)
 
 
 def read_weights(

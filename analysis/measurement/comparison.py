@@ -252,7 +252,7 @@ def _input(
         measurement_id=measurement_id,
         rules=rules,
         points_km=cell.points_km,
-        position=cell.position().astype(np.int64),
+        position=cell.position.astype(np.int64),
         industries=industries,
         weight=weight,
         prefecture=prefecture,

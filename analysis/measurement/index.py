@@ -170,7 +170,7 @@ def _cells(
             Cell(
                 key=f"{request.country}/{request.survey_year}/{code}",
                 points_km=read.points_km,
-                industry=read.position(),
+                industry=read.position,
                 industries=read.industries,
                 points_degrees=np.column_stack((firms.lon, firms.lat))[read.stays]
                 if request.index.method == "published"

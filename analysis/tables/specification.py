@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,31 @@ COLUMN_KEYS = {
     "heading", "dependent", "regressors", "endogenous", "instruments", "controls", "effects",
     "cluster", "sample", "labels", "estimator", "panel",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Words:
+    """Which names may stand in a specification.
+
+    `unknown` gives the end of a sentence for a variable that is none, else None; `keys` are the
+    fixed effects and clusters there are, `codes` the columns that a sample compares by == or !=
+    only; `effects` and `cluster` hold where the specification says nothing.
+    """
+
+    unknown: Callable[[str], str | None]
+    keys: tuple[str, ...]
+    codes: tuple[str, ...]
+    effects: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
+
+
+def panel_words(level: str) -> Words:
+    """The names of a level of the panel."""
+    codes = tuple(key for key in KEYS[level] if key != "survey_year")
+    return Words(
+        lambda name: unknown_part(name, level), KEYS[level], codes, EFFECTS[level],
+        EFFECTS[level][:1],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -154,18 +179,27 @@ def _order(name: str) -> tuple[int, str]:
 
 def read_specification(file: Path) -> Table:
     """A table from its file. Raises CoaggError that names file, column and the near match."""
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise CoaggError(f"{file}: not TOML: {fault}") from None
-    where = str(file)
-    _keys(raw, TABLE_KEYS, where)
+    raw = read_toml(file)
     level = raw.get("level", "cell")
     if level not in COLUMNS:
-        raise CoaggError(f"{where}: level {level!r}; it is cell or pair")
+        raise CoaggError(f"{file}: level {level!r}; it is cell or pair")
+    return table_of(raw, file.stem, str(file), level, panel_words(level))
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """A specification as written. Raises CoaggError for a file that is no TOML."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise CoaggError(f"{file}: not TOML: {fault}") from None
+
+
+def table_of(raw: dict[str, Any], name: str, where: str, level: str, words: Words) -> Table:
+    """A table from a specification as written; `where` begins every error."""
+    _keys(raw, TABLE_KEYS, where)
     labels = _labels(raw, where)
     columns = tuple(
-        _column(given, raw, level, labels, f"{where}, column {number}")
+        _column(given, raw, words, labels, f"{where}, column {number}")
         for number, given in enumerate(_list(raw, "column", where), 1)
     )
     describes = tuple(_describe(given, where) for given in _list(raw, "describe", where))
@@ -176,13 +210,13 @@ def read_specification(file: Path) -> Table:
         for number, given in enumerate(_list(raw, "test", where), 1)
     )
     return Table(
-        file.stem, _text(raw, "title", where, file.stem), level, _text(raw, "note", where, ""),
+        name, _text(raw, "title", where, name), level, _text(raw, "note", where, ""),
         columns, tests, describes, labels,
     )  # fmt: skip
 
 
 def _column(
-    given: dict[str, Any], table: dict[str, Any], level: str, labels: dict[str, str], where: str
+    given: dict[str, Any], table: dict[str, Any], words: Words, labels: dict[str, str], where: str
 ) -> Column:
     _keys(given, COLUMN_KEYS, where)
     merged = {**table, **given}
@@ -197,7 +231,7 @@ def _column(
     controls = _words(merged, "controls", where)
     regressors = (*_words(given, "regressors", where), *controls)
     for name in (dependent, *endogenous, *regressors, *instruments):
-        if fault := unknown_part(name, level):
+        if fault := words.unknown(name):
             raise CoaggError(f"{where}: {fault}")
     used = (dependent, *endogenous, *regressors, *instruments)
     for name in used:
@@ -214,17 +248,16 @@ def _column(
     allowed = ("2sls",) if endogenous else ("ols", "ppml")
     if estimator not in allowed:
         raise CoaggError(f"{where}: estimator {estimator!r}; here it is {' or '.join(allowed)}")
-    keys = KEYS[level]
-    effects = _words(merged, "effects", where, EFFECTS[level])
-    cluster = _words(merged, "cluster", where, EFFECTS[level][:1])
+    effects = _words(merged, "effects", where, words.effects)
+    cluster = _words(merged, "cluster", where, words.cluster)
     for name in (*effects, *cluster):
-        if name not in keys:
+        if name not in words.keys:
             raise CoaggError(
-                f"{where}: no fixed effect or cluster {name}; {near_match(name, keys)}"
+                f"{where}: no fixed effect or cluster {name}; {near_match(name, words.keys)}"
             )
     if not 1 <= len(cluster) <= 2:
         raise CoaggError(f"{where}: {len(cluster)} cluster variables; name one or two")
-    sample = tuple(_condition(text, level, where) for text in _words(merged, "sample", where))
+    sample = tuple(_condition(text, words, where) for text in _words(merged, "sample", where))
     heading = _text(given, "heading", where, label(dependent, {**labels, **own}))
     return Column(
         heading, dependent, regressors, endogenous, instruments, effects, cluster, sample,
@@ -232,17 +265,17 @@ def _column(
     )  # fmt: skip
 
 
-def _condition(text: str, level: str, where: str) -> Condition:
+def _condition(text: str, words: Words, where: str) -> Condition:
     found = SAMPLE.match(text.strip())
     if not found:
         raise CoaggError(f'{where}: sample {text!r} is no comparison; write it as "firms >= 10"')
     column, operator, value = found.groups()
     value = value.strip().strip("'\"")
-    if column in KEYS[level] and column != "survey_year":
+    if column in words.codes:
         if operator not in ("==", "!="):
             raise CoaggError(f"{where}: sample {text!r}: {column} is a code; compare by == or !=")
         return Condition(column, operator, value)
-    if column != "survey_year" and (fault := unknown_part(column, level)):
+    if column not in words.keys and (fault := words.unknown(column)):
         raise CoaggError(f"{where}: sample {text!r}: {fault}")
     try:
         return Condition(column, operator, float(value))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coagg.analysis.coagglomeration import IndexSettings
 from coagg.analysis.measurement.index import IndexRequest, MeasureReport, measure
+from coagg.cli.index_file import index_file
 from coagg.console import console, progress, settings, table
+from coagg.errors import CoaggError
 
 DEFAULT_SEED = 1998
 
@@ -47,8 +51,51 @@ class Direction(StrEnum):
     redrawn = "from-redrawn"
 
 
+FILE = "A file of firms instead of the data base"
+
+
 def index(
-    survey_year: Annotated[int, typer.Option(help="Survey year to measure.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="File of firms to measure without a data base.", show_default=False),
+    ] = None,
+    survey_year: Annotated[
+        int | None, typer.Option(help="Survey year to measure. [required without FILE]")
+    ] = None,
+    industry: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of codes, text.", rich_help_panel=FILE),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write: .parquet or .csv.", rich_help_panel=FILE),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="Column that tells cells apart; repeat.", rich_help_panel=FILE
+        ),
+    ] = None,
+    lon: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Of a table: column of x.", rich_help_panel=FILE),
+    ] = None,
+    lat: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Of a table: column of y.", rich_help_panel=FILE),
+    ] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option(help="CRS of x and y. [default: EPSG:4326]", rich_help_panel=FILE),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the cell, which enters the seed; CN/2013/CY gives the draws of the data "
+            "base.",
+            rich_help_panel=FILE,
+        ),
+    ] = None,
     agglomeration: Annotated[
         list[str] | None,
         typer.Option(help="Urban agglomeration, e.g. CY; repeat for more; default all."),
@@ -101,7 +148,29 @@ def index(
 
     Work is done in units that are committed one by one: a run that was stopped goes on where it
     stopped, and units whose firms, settings and code are unchanged are skipped.
+
+    With FILE the firms are those of a file, and their pairs are written to another: coagg index
+    firms.gpkg --industry sic3 --out pairs.parquet. No data base is needed.
     """
+    of_file = {"--industry": industry, "--out": out, "--by": by, "--lon": lon, "--lat": lat}
+    of_file |= {"--crs": crs, "--key": key}
+    if file is not None:
+        of_database: dict[str, object] = {
+            "--survey-year": survey_year,
+            "--agglomeration": agglomeration,
+        }
+        of_database |= {"--classification": classification, "--scheduler": scheduler}
+        _refuse(of_database | {"--force": force}, f"is of the data base, not of {file}")
+        index_file(
+            file, out, industry, lon, lat, crs, by or (), key,
+            draws=draws, seed=seed, method=method.value, cost=cost.value, refine=refine,
+            min_firms=min_firms, pile_ups=pile_ups.value, direction=direction.value,
+            workers=workers,
+        )  # fmt: skip
+        return
+    _refuse(of_file, "is of a file: name it, coagg index FILE")
+    if survey_year is None:
+        raise CoaggError("index: name a year of the data base (--survey-year 2013) or a FILE")
     request = IndexRequest(
         survey_year=survey_year,
         index=IndexSettings(
@@ -118,6 +187,12 @@ def index(
         force=force,
     )
     print_report(run(request))
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    for name, value in options.items():
+        if value:
+            raise CoaggError(f"{name} {why}")
 
 
 def run(request: IndexRequest) -> MeasureReport:
