@@ -141,11 +141,13 @@ class Answer:
 
 
 class _Words(string.Formatter):
-    """Missing values as a dash where a number is meant, and as nothing where a word is."""
+    """What there is none of (None) as nothing, what is undefined (NaN) as a dash."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if value is None or value != value:
-            return "–" if format_spec else ""
+        if value is None:
+            return ""
+        if value != value:
+            return "–"
         return str(super().format_field(value, format_spec))
 
 

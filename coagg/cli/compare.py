@@ -17,6 +17,7 @@ from coagg.cli.options import (
     MaybeYear,
     Measurement,
     Seed,
+    can_be_written,
 )
 from coagg.console import Answer, progress, settings
 from coagg.errors import CoaggError
@@ -33,11 +34,16 @@ def compare(
     measurement: Measurement = None,
     figure: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Draw the rank correlations: PNG file to write."),
+        typer.Option(
+            callback=can_be_written,
+            dir_okay=False,
+            help="Draw the rank correlations: PNG file to write.",
+        ),
     ] = None,
     scenarios: Annotated[
         Path | None,
         typer.Option(
+            callback=can_be_written,
             dir_okay=False,
             help="Draw six simulated patterns and what the indices say of them: PNG file to "
             "write. The patterns are always the same.",

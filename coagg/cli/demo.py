@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coagg.cli.options import Draws
+from coagg.cli.options import Draws, can_be_written
 from coagg.console import progress, settings, stdout
 
 
@@ -15,6 +15,7 @@ def demo(
     out: Annotated[
         Path | None,
         typer.Option(
+            callback=can_be_written,
             file_okay=False,
             help="Folder for the economy and the report. Default: demo in the data folder.",
         ),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coagg.cli.options import Agglomeration, Country, CountryCode, Json, MaybeYear
+from coagg.cli.options import Agglomeration, Country, CountryCode, Json, MaybeYear, can_be_written
 from coagg.console import Answer, settings
 
 
@@ -21,7 +21,9 @@ def map_(
     out: Annotated[
         Path | None,
         typer.Option(
-            dir_okay=False, help="PNG file to write. Default: a name made of what is drawn."
+            callback=can_be_written,
+            dir_okay=False,
+            help="PNG file to write. Default: a name made of what is drawn.",
         ),
     ] = None,
     country: Country = CountryCode.CN,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coagg.cli.options import Country, CountryCode, Json, MaxYears
+from coagg.cli.options import Country, CountryCode, Json, MaxYears, can_be_written
 from coagg.console import Answer, prepared, progress, settings
 from coagg.errors import CoaggError
 from coagg.etl.matching.settings import MatchSettings
@@ -122,7 +122,11 @@ def match_patents(
 def review(
     export: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Write the candidates to this csv, to decide on."),
+        typer.Option(
+            callback=can_be_written,
+            dir_okay=False,
+            help="Write the candidates to this csv, to decide on.",
+        ),
     ] = None,
     import_: Annotated[
         Path | None,

@@ -32,6 +32,18 @@ class CountryCode(StrEnum):
     GB = "GB"
 
 
+def can_be_written(out: Path | None) -> Path | None:
+    """The place to write to, refused before the work and not after it."""
+    if out is None:
+        return None
+    there = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    if there != out and not there.is_dir():
+        raise typer.BadParameter(f"{out} cannot be written: {there} is no folder")
+    if not os.access(there, os.W_OK):
+        raise typer.BadParameter(f"{out} cannot be written: {there} does not allow it")
+    return out
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Country = Annotated[CountryCode, typer.Option(case_sensitive=False, help="Country of the firms.")]
 Agglomeration = Annotated[

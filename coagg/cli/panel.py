@@ -96,7 +96,8 @@ def _tell(answer: Answer, reports: list[PanelReport]) -> None:
     rows = []
     for report in reports:
         row = dataclasses.asdict(report)
-        rows.append({**row, "unchanged": row.pop("skipped"), **row.pop("facts")})
+        facts, unchanged = row.pop("facts"), row.pop("skipped")
+        rows.append({**row, "unchanged": unchanged, **facts})
     answer.table(
         "years",
         f"Panel of measurement {reports[0].measurement_id}",

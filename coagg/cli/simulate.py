@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from coagg.cli.options import DEFAULT_SEED, Seed
+from coagg.cli.options import DEFAULT_SEED, Seed, can_be_written
 from coagg.console import Answer, prepared, progress
 
 
@@ -31,7 +31,11 @@ class Truth(StrEnum):
 def simulate(
     out: Annotated[
         Path,
-        typer.Option(file_okay=False, help="Folder to write. Its inputs.toml lists the files."),
+        typer.Option(
+            callback=can_be_written,
+            file_okay=False,
+            help="Folder to write. Its inputs.toml lists the files.",
+        ),
     ],
     size: Annotated[Size, typer.Option(help="How large the economy is.")] = Size.tiny,
     seed: Seed = DEFAULT_SEED,

@@ -26,6 +26,7 @@ from coagg.cli.options import (
     Transposed,
     TwoWay,
     Wild,
+    can_be_written,
     estimation_options,
 )
 from coagg.console import Answer, settings, stdout, truth_table
@@ -46,7 +47,11 @@ def tables_(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="Folder to write. Default: Markdown on the terminal."),
+        typer.Option(
+            callback=can_be_written,
+            file_okay=False,
+            help="Folder to write. Default: Markdown on the terminal.",
+        ),
     ] = None,
     beside_paper: Annotated[
         bool, typer.Option("--beside-paper", help="Show the paper's published figures beside ours.")
