@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from coagg.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
-    from rich.table import Table
 
     from coagg.analysis.tables.pages.layout import Grid
 
@@ -136,8 +135,7 @@ class Answer:
             for number, (_, cell) in enumerate(columns)
             if isinstance(cell, str) and re.search(r"\{\w+:", cell)
         ]
-        stdout().print(title, markup=False, soft_wrap=True, style="italic")
-        stdout().print(table("", [head for head, _ in columns], cells, right, whole))
+        stdout().print(table(title, [head for head, _ in columns], cells, right, whole))
 
 
 class _Words(string.Formatter):
@@ -177,13 +175,14 @@ def table(
     rows: Iterable[Sequence[object]],
     right: Iterable[int] = (),
     whole: Iterable[int] = (),
-) -> Table:
-    """A plain table; columns numbered in `right` are set to the right.
+) -> RenderableType:
+    """A plain table below its title; columns numbered in `right` are set to the right.
 
     On a narrow terminal words are cut, but not in columns of `right` and `whole`. Where no
     terminal is, nothing is cut.
     """
     from rich.cells import cell_len
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -194,7 +193,7 @@ def table(
     ]
     # on a terminal too narrow words give way, numbers do not
     narrow = sum(width + 3 for width in widths) + 1 > stdout().width
-    made = Table(title=title or None, title_justify="left", header_style="bold", expand=narrow)
+    made = Table(header_style="bold", expand=narrow)
     numeric, uncut = set(right), {*right, *whole}
     for number, column in enumerate(columns):
         if number in uncut:
@@ -204,10 +203,11 @@ def table(
             made.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if narrow else None)
     for row in cells:
         made.add_row(*(Text(cell) for cell in row))
-    return made
+    # a title of the table's own would be wrapped to the table's width
+    return Group(Text(title, style="italic"), made) if title else made
 
 
-def truth_table(grid: Grid) -> Table:
+def truth_table(grid: Grid) -> RenderableType:
     """Truth and estimate by coefficient, from `coagg.analysis.tables.pages.truth.truth_grid`."""
     rows = [
         (row.cells[0], row.cells[2], row.label, row.cells[3], row.cells[4], *row.cells[6:])
