@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
@@ -46,7 +47,7 @@ def _here(
 ) -> Iterator[Answer]:
     """Cell by cell, so that one prepared cell is in memory at a time."""
     # more BLAS threads would cost more than they give, and vary sums
-    with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
+    with threadpool_limits(limits=1), _pool(workers) as pool:
         for code in plan.codes:
             bench = Bench(cells[code], settings, workers)
             plan.cpu[code] += bench.prepare_seconds
@@ -60,3 +61,13 @@ def _here(
             finally:
                 for future in running:
                     future.cancel()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that nobody waits for when the work is stopped: a unit can take minutes."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,30 +1,31 @@
-"""The command line `coagg`."""
+"""The command line `coagg`: a module a command, and engines imported when a command runs."""
 
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
-import psycopg
 import typer
 
 from coagg.cli import (
+    check,
     compare,
-    data,
     db,
+    demo,
     estimate,
     index,
-    input_output,
-    look,
+    layouts,
+    load,
+    map,
     match,
     panel,
-    patents,
     rebuild,
+    show,
     simulate,
+    tables,
 )
-from coagg.console import complain
-from coagg.errors import CoaggError
+from coagg.cli.faults import run
+from coagg.version import VERSION
 
 app = typer.Typer(
     name="coagg",
@@ -36,33 +37,38 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 app.add_typer(db.app, name="db")
-app.add_typer(data.app, name="load")
-data.app.command("input-output")(input_output.load_input_output)
-data.app.command("patents")(patents.load_patents)
-data.app.command("citations")(patents.load_citations)
-app.command("layouts")(data.layouts)
+app.add_typer(load.app, name="load")
+app.command("layouts")(layouts.layouts)
 app.command("index")(index.index)
 app.command("compare")(compare.compare)
 app.command("panel")(panel.panel)
 app.command("estimate")(estimate.estimate)
-app.command("tables")(estimate.tables_)
+app.command("tables")(tables.tables_)
 app.command("rebuild")(rebuild.rebuild)
 app.add_typer(match.app, name="match")
-app.add_typer(look.show, name="show")
-look.show.command("concordance")(input_output.show_concordance)
-app.command("map")(look.map_)
-app.command("check")(look.check)
-app.command("demo")(look.demo)
+app.add_typer(show.app, name="show")
+app.command("map")(map.map_)
+app.command("check")(check.check)
+app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"coagg {VERSION}")
+        raise typer.Exit
 
 
 @app.callback()
 def _everywhere(
     demo: Annotated[
-        bool, typer.Option("--demo", help="Look into the demo's data base instead of the real one.")
+        bool, typer.Option("--demo", help="Use the demo's data base in place of the real one.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     if demo:
@@ -71,15 +77,4 @@ def _everywhere(
 
 def main() -> None:
     """Run the command line: a user's fault is one line and exit code 2, never a traceback."""
-    try:
-        app()
-    except CoaggError as fault:
-        complain(str(fault))
-    except psycopg.OperationalError as fault:
-        complain(
-            f"the data base went away: {' '.join(str(fault).split())}; nothing half-written was "
-            "kept: start it (coagg db start) and call again"
-        )
-    except OSError as fault:
-        complain(f"{fault.strerror or fault}: {fault.filename or 'the data folder'}")
-    sys.exit(2)
+    run(app)

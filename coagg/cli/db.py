@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 
-import psycopg
 import typer
 
-from coagg import database, prepare
-from coagg.console import console, settings
-from coagg.database import dictionary, server
+from coagg.cli.options import Json
+from coagg.console import Answer, settings
 from coagg.errors import CoaggError
 from coagg.settings import read_settings
 
@@ -26,30 +24,42 @@ def _own_server_meant() -> None:
 
 @app.command()
 def start() -> None:
-    """Start the private server in the data folder (made on first use)."""
+    """Start the private server in the data folder. It is made on first use."""
+    from coagg.database import server
+
     _own_server_meant()
     started = server.start(read_settings())
-    console.print(f"running, socket in {started.socket_dir}", soft_wrap=True)
+    print(f"running, socket in {started.socket_dir}")
 
 
 @app.command()
 def stop() -> None:
-    """Stop the private server; data stay."""
+    """Stop the private server. The data stay."""
+    from coagg.database import server
+
     _own_server_meant()
-    console.print("stopped" if server.stop(read_settings()) else "was not running")
+    print("stopped" if server.stop(read_settings()) else "was not running")
 
 
 @app.command()
-def status() -> None:
+def status(json: Json = False) -> None:
     """Say where the data base is and whether it answers. Exit code 1 when it does not."""
-    if read_settings().database_url is not None:
-        with database.connect(settings()) as connection:
-            version = connection.info.parameter_status("server_version")
-        console.print(f"server of COAGG_DATABASE_URL answers, PostgreSQL {version}")
-        return
-    facts = server.status(read_settings())
-    for label, value in facts.items():
-        console.print(f"{label:<12} {value}", soft_wrap=True)
+    from coagg import database
+    from coagg.database import server
+
+    with Answer(json) as answer:
+        if read_settings().database_url is not None:
+            with database.connect(settings()) as connection:
+                version = connection.info.parameter_status("server_version")
+            answer.say(
+                f"server of COAGG_DATABASE_URL answers, PostgreSQL {version}",
+                state="running", postgresql=version,
+            )  # fmt: skip
+            return
+        facts = server.status(read_settings())
+        for label, value in facts.items():
+            answer.document[label.lower().replace(" ", "_")] = value
+            answer.say(f"{label:<12} {value}")
     if facts["state"] != "running":
         raise typer.Exit(1)
 
@@ -57,20 +67,30 @@ def status() -> None:
 @app.command()
 def upgrade() -> None:
     """Bring the schema to the newest state and load the reference data. Safe to repeat."""
+    from coagg import prepare
+
     done = prepare.prepare(settings())
-    console.print("\n".join(done) if done else "up to date", soft_wrap=True)
+    print("\n".join(done) if done else "up to date")
 
 
 @app.command("dictionary")
 def data_dictionary() -> None:
-    """Print the data dictionary, generated from the comments in the data base."""
+    """Print the data dictionary, made from the comments in the data base."""
+    from coagg import database
+    from coagg.database import dictionary
+
     with database.connect(settings()) as connection:
         print(dictionary.markdown(connection))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context) -> None:
-    """Open psql on the data base; further words go to psql (coagg db psql -c 'SELECT 1')."""
+    """Open psql on the data base. Further words go to psql: coagg db psql -c 'SELECT 1'."""
+    import psycopg
+
+    from coagg import database
+    from coagg.database import server
+
     target = database.conninfo(settings())
     program = shutil.which("psql")
     if program is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coagg.console import complain, console, progress, table
+from coagg.console import Answer, progress
 from coagg.errors import CoaggError
 
 NEAR = 0.95
@@ -22,6 +22,7 @@ def index_file(
     crs: str | None,
     by: Sequence[str],
     key: str | None,
+    as_json: bool,
     **settings: Any,
 ) -> None:
     """Measure the firms of a file and write the pairs to another; `settings` as of the function."""
@@ -36,35 +37,39 @@ def index_file(
         )
     check_place(out)
     firms = read_firms(file, lon, lat, crs)
-    with progress() as bar, warnings.catch_warnings(record=True) as said:
+    kept = f"nothing was written to {out}; call again"
+    with (
+        progress(f"index {file.name}", nothing) as bar,
+        warnings.catch_warnings(record=True) as said,
+    ):
         warnings.simplefilter("always", UserWarning)
-        task = bar.add_task(f"index {file.name}", total=None, rate="")
         pairs = coagglomeration(
             firms,
             industry,
             by=list(by) or None,
             key=key,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: bar.show(done, total),
             **settings,
         )
-    for one in said:
-        if issubclass(one.category, UserWarning):
-            complain(str(one.message))
     write_pairs(pairs, out)
-    cells = pairs.attrs["cells"]
-    console.print(
-        table(
+    with Answer(as_json) as answer:
+        for one in said:
+            if issubclass(one.category, UserWarning):
+                answer.note(str(one.message))
+        answer.table(
+            "cells",
             f"{len(pairs):,} ordered pairs in {out}",
-            ("cell", "firms", "industries", "without industry"),
+            (
+                ("cell", "{cell}"), ("firms", "{firms:,}"), ("industries", "{industries:,}"),
+                ("without industry", "{firms_without_industry:,}"),
+            ),
             [
-                (
-                    file.name if name == ALONE else name, f"{one['firms']:,}",
-                    f"{one['industries']:,}", f"{one['firms_without_industry']:,}",
-                )
-                for name, one in cells.items()
+                {"cell": file.name if name == ALONE else name, **one}
+                for name, one in pairs.attrs["cells"].items()
             ],
-            right=(1, 2, 3),
-        )
-    )  # fmt: skip
-    near = float((pairs["index"] >= NEAR).mean())
-    console.print(f"{near:.1%} of pairs have an index of {NEAR} or more", soft_wrap=True)
+        )  # fmt: skip
+        near = float((pairs["index"] >= NEAR).mean())
+        answer.say(
+            f"{near:.1%} of pairs have an index of {NEAR} or more",
+            file=out, pairs=len(pairs), share_near=near,
+        )  # fmt: skip

@@ -1,87 +1,109 @@
-"""`coagg load input-output` and `coagg show concordance`."""
+"""`coagg load input-output`."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coagg import database, prepare
-from coagg.console import console, errors, settings, table
-from coagg.etl.input_output import load as input_output
-from coagg.etl.reference import concordance_use
+from coagg.cli.counts import KEPT
+from coagg.cli.options import FIRST_YEAR, LAST_YEAR, Json
+from coagg.console import Answer, prepared, progress
+
+if TYPE_CHECKING:
+    from coagg.etl.input_output.load import TableReport
 
 _NAMED = 8  # sectors named in a line before the rest is counted
 
 
 def load_input_output(
     file: Annotated[
-        Path, typer.Argument(help="The workbook as published (xls, xlsx), or a csv of the matrix.")
+        Path,
+        typer.Argument(
+            dir_okay=False,
+            help="The workbook as published (xls, xlsx), or a csv of the matrix.",
+        ),
     ],
     table_name: Annotated[
-        str | None, typer.Option("--table", help="Name to load it as; else cn and its year.")
+        str | None,
+        typer.Option("--table", help="Name of the table. Default: cn and its year, cn2007."),
     ] = None,
     year: Annotated[
-        int | None, typer.Option(help="Year it describes; else from the file's name.")
+        int | None,
+        typer.Option(
+            min=FIRST_YEAR,
+            max=LAST_YEAR,
+            help="Year that the table describes. Default: from the file's name.",
+        ),
     ] = None,
     sectors: Annotated[
         Path | None,
         typer.Option(
-            help="csv of code, name, total_input, value_added, for a matrix without them; "
-            "NAME_sectors.csv beside NAME_Z.csv is found."
+            dir_okay=False,
+            help="csv of code, name, total_input, value_added, for a matrix without them. "
+            "NAME_sectors.csv beside NAME_Z.csv is found without this option.",
         ),
     ] = None,
     coefficients: Annotated[
         Path | None,
-        typer.Option(help="The published direct coefficients, to compare the computed ones with."),
+        typer.Option(
+            dir_okay=False,
+            help="The published direct coefficients. The computed ones are compared with them.",
+        ),
     ] = None,
     sector_map: Annotated[
         list[Path] | None,
         typer.Option(
-            help="csv of three-digit industries and their sectors, weight optional; "
-            "repeat for other classifications."
+            dir_okay=False,
+            help="csv of three-digit industries and their sectors, with a weight if you wish. "
+            "Repeat for other classifications.",
         ),
     ] = None,
     classification: Annotated[
-        str | None, typer.Option(help="Of the maps' industries; else from the map's header.")
+        str | None,
+        typer.Option(
+            help="Classification of the industries in the maps. Default: from the map's header."
+        ),
     ] = None,
     allow_unbalanced: Annotated[
-        bool, typer.Option("--allow-unbalanced", help="Load a table that does not balance.")
+        bool, typer.Option("--allow-unbalanced", help="Load a table that does not balance, too.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Load an input-output table, and which industry belongs to which of its sectors.
 
-    Direct coefficients are flow over total input. The table must balance, and agree with the
-    published coefficients where these are given. The same files twice change nothing.
+    A direct coefficient is a flow divided by total input. The table must balance. If you give the
+    published coefficients, it must agree with them. Loading the same files again changes nothing.
     """
-    configured = settings()
-    for line in prepare.prepare(configured):
-        errors.print(line, markup=False, soft_wrap=True)
-    report = input_output.load_input_output(
-        configured,
-        file,
-        table=table_name,
-        year=year,
-        sectors=sectors,
-        coefficients=coefficients,
-        sector_maps=sector_map or (),
-        classification=classification,
-        allow_unbalanced=allow_unbalanced,
-    )
-    print_report(report)
+    from coagg.etl.input_output import load
+
+    configured = prepared()
+    with progress("input-output", KEPT):
+        report = load.load_input_output(
+            configured,
+            file,
+            table=table_name,
+            year=year,
+            sectors=sectors,
+            coefficients=coefficients,
+            sector_maps=sector_map or (),
+            classification=classification,
+            allow_unbalanced=allow_unbalanced,
+        )
+    with Answer(json) as answer:
+        _tell(answer, report)
 
 
-def print_report(report: input_output.TableReport) -> None:
+def _tell(answer: Answer, report: TableReport) -> None:
     """What was loaded, checked and left open."""
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
+    say = answer.say
     state = "unchanged, nothing to do" if report.unchanged else "loaded"
     say(
         f"{report.file} as {report.io_table}: {state} "
-        f"({report.sectors} sectors, year {report.year}, unit {report.unit})"
+        f"({report.sectors} sectors, year {report.year}, unit {report.unit})",
+        **dataclasses.asdict(report),
     )
     facts = report.facts
     for what, gap in facts["largest_imbalance"].items():
@@ -110,44 +132,3 @@ def print_report(report: input_output.TableReport) -> None:
 def _named(names: list[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def show_concordance(
-    to: Annotated[
-        str | None, typer.Option(help="Only translations to this classification; else all.")
-    ] = None,
-) -> None:
-    """Show what firms lose to doubtful or unofficial links when their industries are translated.
-
-    One line a country, survey year and pair of classifications; then the sector maps.
-    """
-    configured = settings()
-    prepare.prepare(configured)
-    with database.connect(configured) as connection:
-        firms = concordance_use.firms_by_link(connection, to)
-        sectors = concordance_use.firms_by_sector_map(connection)
-    for title, rows in (("Industries translated", firms), ("Industries in sectors", sectors)):
-        if not rows:
-            console.print(f"{title}: none", markup=False)
-            continue
-        console.print(
-            table(
-                title,
-                ("firms of", "by", "links", "doubtful", "unofficial", "firms", "split",
-                 "through doubtful", "through unofficial", "no link"),
-                [
-                    (
-                        r.firms_of, r.by, f"{r.links:,}", f"{r.doubtful_links:,}",
-                        f"{r.unofficial_links:,}", f"{r.firms:,}", _share(r.split, r.firms),
-                        _share(r.doubtful, r.firms), _share(r.unofficial, r.firms),
-                        _share(r.unlinked, r.firms),
-                    )
-                    for r in rows
-                ],
-                right=tuple(range(2, 10)),
-            )
-        )  # fmt: skip
-
-
-def _share(part: float, whole: int) -> str:
-    return f"{part:,.0f} ({part / whole:.1%})" if whole else "0"

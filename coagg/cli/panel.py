@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coagg.analysis.panel.build import PanelReport, PanelSettings, build_panels
-from coagg.console import console, settings, table
+from coagg.cli.options import (
+    LARGEST_INTEGER,
+    Country,
+    CountryCode,
+    Json,
+    Measurement,
+    SurveyYears,
+)
+from coagg.console import Answer, progress, settings
+
+if TYPE_CHECKING:
+    from coagg.analysis.panel.build import PanelReport
 
 
 class Tech(StrEnum):
@@ -26,63 +37,78 @@ class Cited(StrEnum):
 
 
 def panel(
-    survey_year: Annotated[
-        list[int] | None,
-        typer.Option(help="Survey year; repeat for more; default all the index has."),
-    ] = None,
-    measurement: Annotated[int | None, typer.Option(help="Index. Default: the newest.")] = None,
+    survey_year: SurveyYears = None,
+    measurement: Measurement = None,
     uk_measurement: Annotated[
-        int | None, typer.Option(help="UK index, the instrument. Default: the newest, if any.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=LARGEST_INTEGER,
+            help="Number of the measurement of UK firms, the instrument. Default: the latest, if "
+            "there is one.",
+        ),
     ] = None,
     window: Annotated[
-        int, typer.Option(help="Years of application that count, from the survey year on.")
+        int,
+        typer.Option(
+            min=1, max=50, help="Count patents applied for in so many years, from the survey year."
+        ),
     ] = 1,
     tech: Annotated[
-        Tech, typer.Option(help="What technological dependence rests on.")
+        Tech, typer.Option(help="Technological dependence is computed from patents or output.")
     ] = Tech.patents,
     cited: Annotated[
-        Cited, typer.Option(help="Where firms of cited patents may be.")
+        Cited, typer.Option(help="Where the firms that own cited patents may be.")
     ] = Cited.anywhere,
     io_table: Annotated[
-        str | None, typer.Option(help="Input-output table. Default: that of the nearest year.")
+        str | None,
+        typer.Option(help="Name of the input-output table. Default: that of the nearest year."),
     ] = None,
-    country: Annotated[str, typer.Option(help="CN or GB.")] = "CN",
-    force: Annotated[bool, typer.Option(help="Build again even if unchanged.")] = False,
+    country: Country = CountryCode.CN,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build again what is unchanged, too.")
+    ] = False,
+    json: Json = False,
 ) -> None:
     """Build the panel: industry x agglomeration x year, and all ordered industry pairs in it.
 
-    Each year is replaced whole, in one transaction; years whose inputs and settings are unchanged
-    are skipped. Read it in SQL: panel.industry_cell, panel.industry_pair.
+    Each year is replaced as a whole. Years whose inputs and settings are unchanged are skipped.
+    Read the panel in SQL: panel.industry_cell and panel.industry_pair.
     """
-    reports = build_panels(
-        settings(),
-        tuple(survey_year or ()),
-        measurement_id=measurement,
-        uk_measurement_id=uk_measurement,
-        country=country,
-        chosen=PanelSettings(window, tech.value, cited.value, io_table),
-        force=force,
-    )
-    print_reports(reports)
+    from coagg.analysis.panel.build import PanelSettings, build_panels
 
-
-def print_reports(reports: list[PanelReport]) -> None:
-    """A row a year: what is in it, and whether it was built or skipped."""
-    console.print(
-        table(
-            f"Panel of measurement {reports[0].measurement_id}",
-            ("year", "cells", "pairs", "patents", "in cells", "citations", ""),
-            [
-                (
-                    r.survey_year, f"{r.cells:,}", f"{r.pairs:,}",
-                    f"{r.facts['patents_granted']:,.0f}", f"{r.facts['patents_in_cells']:,.0f}",
-                    f"{r.facts['citations']:,.0f}",
-                    "unchanged, skipped" if r.skipped else f"built in {r.seconds:.1f} s",
-                )
-                for r in reports
-            ],
-            right=(1, 2, 3, 4, 5),
+    with progress("panel", "finished years are kept; call again to go on"):
+        reports = build_panels(
+            settings(),
+            tuple(survey_year or ()),
+            measurement_id=measurement,
+            uk_measurement_id=uk_measurement,
+            country=country.value,
+            chosen=PanelSettings(window, tech.value, cited.value, io_table),
+            force=force,
         )
+    with Answer(json) as answer:
+        _tell(answer, reports)
+
+
+def _tell(answer: Answer, reports: list[PanelReport]) -> None:
+    """A row a year: what is in it, and whether it was built or skipped."""
+    rows = []
+    for report in reports:
+        row = dataclasses.asdict(report)
+        facts, unchanged = row.pop("facts"), row.pop("skipped")
+        rows.append({**row, "unchanged": unchanged, **facts})
+    answer.table(
+        "years",
+        f"Panel of measurement {reports[0].measurement_id}",
+        (
+            ("year", "{survey_year}"), ("cells", "{cells:,}"), ("pairs", "{pairs:,}"),
+            ("patents", "{patents_granted:,.0f}"), ("in cells", "{patents_in_cells:,.0f}"),
+            ("citations", "{citations:,.0f}"),
+            ("", lambda r: "unchanged, skipped" if r["unchanged"]
+                else f"built in {r['seconds']:.1f} s"),
+        ),
+        rows,
     )  # fmt: skip
     newest = reports[-1].facts
     for count, words in (
@@ -90,6 +116,4 @@ def print_reports(reports: list[PanelReport]) -> None:
         (newest["industry_pairs_without_io"], "are in no input-output table (null)"),
     ):
         if count:
-            console.print(
-                f"{count:,} of {newest['industry_pairs']:,} industry pairs {words}", soft_wrap=True
-            )
+            answer.say(f"{count:,} of {newest['industry_pairs']:,} industry pairs {words}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coagg import prepare
-from coagg.console import console, errors, progress, settings
+from coagg.cli.options import CORES, Json, SurveyYears, Workers
+from coagg.console import Answer, prepared, progress
 from coagg.errors import CoaggError
-from coagg.rebuild.engine import Outcome, RebuildReport
-from coagg.rebuild.engine import rebuild as do_rebuild
-from coagg.rebuild.manifest import Manifest, read_manifest
-from coagg.rebuild.steps import Chain
+
+if TYPE_CHECKING:
+    from coagg.rebuild.engine import Outcome, RebuildReport
 
 COLOURS = {"done": "green", "failed": "red", "left out": "red", "would be done": "yellow"}
 
@@ -22,60 +21,66 @@ COLOURS = {"done": "green", "failed": "red", "left out": "red", "would be done":
 def rebuild(
     inputs: Annotated[
         Path | None,
-        typer.Option(help="List of input files and settings (TOML); else from what is loaded."),
+        typer.Option(
+            dir_okay=False,
+            help="List of input files and settings (TOML). Default: what is loaded.",
+        ),
     ] = None,
-    survey_year: Annotated[
-        list[int] | None, typer.Option(help="Only this year's files and index; repeat for more.")
-    ] = None,
+    survey_year: SurveyYears = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done and why; do nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be done and why. Do nothing.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Do every step again.")] = False,
-    workers: Annotated[
-        int, typer.Option(help="Threads of the index; changes the time, never a number.")
-    ] = os.cpu_count() or 1,
+    workers: Workers = CORES,
+    json: Json = False,
 ) -> None:
     """Bring everything up to date: files, links, index, panel, tables.
 
-    Steps whose inputs are unchanged are skipped; the others say what changed. A step that fails
-    leaves what was there, and the exit code is 2. Made for a nightly schedule: two rebuilds of one
-    data base cannot meet.
+    Steps whose inputs are unchanged are skipped. The others say what changed. A step that fails
+    leaves what was there, and the exit code is 2. Fit for a nightly schedule: a second rebuild of
+    the same data base does not start while one is running.
     """
+    from coagg.rebuild import engine
+    from coagg.rebuild.manifest import Manifest, read_manifest
+    from coagg.rebuild.steps import Chain
+
     manifest = read_manifest(inputs) if inputs else Manifest()
-    configured = settings()
-    for line in prepare.prepare(configured):
-        errors.print(line, markup=False, soft_wrap=True)
-    with progress() as bar:
-        task = bar.add_task("rebuild", total=None, rate="")
-
-        def show(step: str, done: int, total: int) -> None:
-            bar.update(task, description=step, completed=done, total=total)
-
-        chain = Chain(configured, manifest, workers, show)
-        report = do_rebuild(
-            configured,
-            chain.steps(tuple(survey_year or ())),
-            dry_run=dry_run,
-            force=force,
-            say=print_outcome,
-        )
-    finish(report)
-
-
-def print_outcome(outcome: Outcome) -> None:
-    """A line a step, as it ends."""
-    colour = COLOURS.get(outcome.state, "dim")
-    said = "; ".join(filter(None, (outcome.why, outcome.said)))
-    took = f" {outcome.seconds:,.1f} s" if outcome.seconds else ""
-    console.print(f"[{colour}]{outcome.state}[/] {outcome.step}{took}  ", end="")
-    console.print(said, markup=False, soft_wrap=True, highlight=False)
-
-
-def finish(report: RebuildReport) -> None:
-    """How many steps ended how. Raises CoaggError when any failed."""
-    states = [outcome.state for outcome in report.outcomes]
-    counts = (f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    console.print(f"steps: {', '.join(counts)}", highlight=False)
+    configured = prepared()
+    with Answer(json) as answer:
+        with progress("rebuild", "finished steps are kept; call again to go on") as bar:
+            chain = Chain(
+                configured, manifest, workers,
+                lambda step, done, total: bar.show(done, total, stage=step),
+            )  # fmt: skip
+            report = engine.rebuild(
+                configured,
+                chain.steps(tuple(survey_year or ())),
+                dry_run=dry_run,
+                force=force,
+                say=lambda outcome: _say(answer, outcome),
+            )
+        _tell(answer, report)
     if report.failed:
         first = report.failed[0]
         raise CoaggError(f"{len(report.failed)} steps failed; first {first.step}: {first.said}")
+
+
+def _say(answer: Answer, outcome: Outcome) -> None:
+    """A line a step, as it ends."""
+    from rich.markup import escape
+
+    colour = COLOURS.get(outcome.state, "dim")
+    said = "; ".join(filter(None, (outcome.why, outcome.said)))
+    took = f" {outcome.seconds:,.1f} s" if outcome.seconds else ""
+    line = f"[{colour}]{outcome.state}[/] {escape(outcome.step)}{took}  {escape(said)}"
+    answer.say(line, markup=True)
+
+
+def _tell(answer: Answer, report: RebuildReport) -> None:
+    """How many steps ended how."""
+    states = [outcome.state for outcome in report.outcomes]
+    counts = {state: states.count(state) for state in dict.fromkeys(states)}
+    answer.say(
+        f"steps: {', '.join(f'{count} {state}' for state, count in counts.items())}",
+        steps=[dataclasses.asdict(outcome) for outcome in report.outcomes],
+    )

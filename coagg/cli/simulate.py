@@ -3,34 +3,61 @@
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coagg import prepare
-from coagg.console import console, settings
-from coagg.simulation import write as simulation
+from coagg.cli.options import DEFAULT_SEED, Seed, can_be_written
+from coagg.console import Answer, prepared, progress
+
+
+class Size(StrEnum):
+    """Sizes of a made economy."""
+
+    tiny = "tiny"
+    demo = "demo"
+    paper = "paper"
+
+
+class Truth(StrEnum):
+    """Links that innovation follows in a made economy."""
+
+    outward = "outward"
+    inward = "inward"
 
 
 def simulate(
-    out: Annotated[Path, typer.Option(help="Folder for the files; inputs.toml lists them.")],
-    size: Annotated[str, typer.Option(help="tiny, demo or paper.")] = "tiny",
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 1998,
+    out: Annotated[
+        Path,
+        typer.Option(
+            callback=can_be_written,
+            file_okay=False,
+            help="Folder to write. Its inputs.toml lists the files.",
+        ),
+    ],
+    size: Annotated[Size, typer.Option(help="How large the economy is.")] = Size.tiny,
+    seed: Seed = DEFAULT_SEED,
     truth: Annotated[
-        str, typer.Option(help="Links that innovation follows: outward or inward.")
-    ] = "outward",
+        Truth,
+        typer.Option(help="Which links innovation follows: from an industry, or toward it."),
+    ] = Truth.outward,
 ) -> None:
     """Write a made economy: firms, patents, citations, UK companies, an input-output table.
 
-    What was planted goes to truth/ beside the files; nothing reads it but tests and reports.
+    What was planted is written to truth/ beside the files. Only tests and reports read it.
     """
+    from coagg.simulation import write
+
     began = time.monotonic()
-    prepare.prepare(settings())
+    answer = Answer()
 
     def say(line: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/]  {line}", soft_wrap=True)
+        answer.say(f"{time.monotonic() - began:5.1f} s  {line}")
 
-    inputs = simulation.simulate(settings(), out, size, seed, truth, say)
+    configured = prepared()
+    with progress("simulate", "the files in the folder are not complete; call again"):
+        inputs = write.simulate(configured, out, size.value, seed, truth.value, say)
     say(f"inputs: {inputs}")
     say(f"next: coagg rebuild --inputs {inputs}")

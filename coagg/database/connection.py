@@ -10,17 +10,17 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-import sqlalchemy
-from alembic import command
-from alembic.config import Config
 from psycopg import sql
 
 from coagg.database import server
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
 UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
@@ -72,6 +72,8 @@ def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connect
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
     """A SQLAlchemy engine over `connect`, for GeoPandas and typed reads."""
+    import sqlalchemy  # late: few commands need it, and it costs every start
+
     return sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: connect(settings), poolclass=sqlalchemy.NullPool
     )
@@ -119,6 +121,9 @@ def drop(settings: Settings) -> None:
 
 def upgrade(settings: Settings | None = None) -> list[str]:
     """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
+    from alembic import command
+    from alembic.config import Config
+
     settings = settings or read_settings()
     create(settings)
     done: list[str] = []

@@ -134,7 +134,7 @@ def test_a_panel_built_again_is_said_of_older_tables(run_coagg, db_settings):
     assert (code, said) == (0, "")
     assert "estimated before the panel was built again: table1: coagg estimate" in out
     for words, expected in (
-        (("estimate", "table1", "--conley", "-3"), "--conley -3: a distance in km above 0"),
+        (("estimate", "table1", "--conley", "-3"), "'--conley': Input should be greater"),
         (("tables", "table1", "--conley", "500"), "coagg estimate table1 --measurement 1 --conley"),
         (("tables", "table1", "--plot", "bmp", "--out", "x"), "unknown plot format bmp: one of"),
         (("tables", "table1", "--curve", "png"), "say where to write: --out DIR"),

@@ -156,10 +156,20 @@ def test_a_file_of_decisions_that_cannot_be_is_refused_whole(loaded, run_coagg, 
         (("evaluate",), "either --truth FILE or --names FILE"),
         (("evaluate", "--truth", "nowhere.csv"), "nowhere.csv"),
         (("firms",), "no firms of CN are loaded"),
-        (("firms", "--max-gap", "-1"), "--max-gap -1: 0 to 20 years"),
-        (("patents", "--threshold", "0.2"), "from 0.5 to 1"),
-        (("patents", "--max-years", "-1"), "--max-years -1: 0 or more"),
-        (("patents", "--slip-odds", "-1"), "--slip-odds -1.0: 0 or more"),
+        (("firms", "--max-gap", "-1"), "greater than or equal to 0"),
+        (
+            ("patents", "--threshold", "0.2"),
+            "greater than or equal to 0.5",
+        ),
+        (("patents", "--threshold", "0.6"), "0.85 is above --threshold 0.6"),
+        (
+            ("patents", "--max-years", "-1"),
+            "greater than or equal to 0",
+        ),
+        (
+            ("patents", "--slip-odds", "-1"),
+            "greater than or equal to 0",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line(db_settings, run_coagg, words, said):

@@ -1,0 +1,180 @@
+"""`coagg load firms` and `coagg load reference`; the other loads are in modules of their own."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coagg.cli import input_output, patents
+from coagg.cli.counts import KEPT, Counted, rows_table
+from coagg.cli.options import (
+    LARGEST_INTEGER,
+    CountryCode,
+    InputFile,
+    Json,
+    Layout,
+    SurveyYear,
+)
+from coagg.console import Answer, prepared, progress
+from coagg.errors import CoaggError
+
+if TYPE_CHECKING:
+    from coagg.etl.firms.load import LoadReport
+
+
+app = typer.Typer(
+    help="Load files: firms, reference data, patents, citations, input-output tables.",
+    no_args_is_help=True,
+)
+app.command("patents")(patents.load_patents)
+app.command("citations")(patents.load_citations)
+app.command("input-output")(input_output.load_input_output)
+
+
+class Datum(StrEnum):
+    """Datum of the coordinates in a file."""
+
+    wgs84 = "wgs84"
+    gcj02 = "gcj02"
+    bd09 = "bd09"
+    osgb36 = "osgb36"
+
+
+@app.command("firms")
+def load_firms(
+    file: InputFile,
+    survey_year: SurveyYear,
+    layout: Layout = None,
+    datum: Annotated[
+        Datum | None, typer.Option(help="Datum of the coordinates. Default: the layout's.")
+    ] = None,
+    country: Annotated[
+        CountryCode | None,
+        typer.Option(
+            case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
+        ),
+    ] = None,
+    pile_up_min: Annotated[
+        int,
+        typer.Option(
+            min=1, max=LARGEST_INTEGER, help="A pile-up has at least this many firms on one point"
+        ),
+    ] = 10,
+    pile_up_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="and at least this share of its prefecture's firms."),
+    ] = 0.005,
+    json: Json = False,
+) -> None:
+    """Load the firms of one survey year, in place of what that year held before.
+
+    Every row is counted: rows read = rows clean + rows refused. Loading the same file again changes
+    nothing. Other years stay as they are. Readers see the old year or the new one, never a mixture.
+    """
+    from coagg.etl.firms import load as firms
+
+    configured = prepared()
+    with progress("opening", KEPT) as bar:
+        report = firms.load_firms(
+            configured,
+            file,
+            survey_year,
+            layout=layout,
+            datum=datum.value if datum else None,
+            country=country.value if country else None,
+            cleaning=firms.CleaningSettings(pile_up_min, pile_up_share),
+            progress=bar.stage,
+        )
+    with Answer(json) as answer:
+        _tell(answer, report)
+
+
+def _tell(answer: Answer, report: LoadReport) -> None:
+    facts = report.facts
+    state = "unchanged, nothing to do" if report.unchanged else "loaded"
+    encoding = f", {report.encoding}" if report.encoding else ""
+    answer.say(
+        f"{report.file} as {report.country} {report.survey_year}: {state} "
+        f"(layout {report.layout}, {report.format}{encoding}, datum {report.datum}, "
+        f"codes of {report.classification or 'no known classification'})",
+        file=report.file, country=report.country, survey_year=report.survey_year,
+        unchanged=report.unchanged, layout=report.layout, format=report.format,
+        encoding=report.encoding, datum=report.datum, classification=report.classification,
+    )  # fmt: skip
+    rows_table(answer, Counted.of(report))
+    shares = facts.get("datum_shares_inside") or {}
+    if shares:
+        answer.table(
+            "datum_shares",
+            "Read in each datum, the share of sampled points inside",
+            (("datum", "{datum}"), ("any prefecture", "{any:.2%}"), ("their own", "{own:.2%}")),
+            [{"datum": datum, **found} for datum, found in sorted(shares.items())],
+        )
+    if facts.get("datum_note"):
+        answer.note(facts["datum_note"])
+    if report.classification is None:
+        known = ", ".join(f"{k} {v:.0%}" for k, v in facts["classification_shares"].items())
+        answer.note(
+            f"the industry codes fit no known classification alone (share of rows known: {known}); "
+            "industries are their first three digits, unchecked"
+        )
+    told = (
+        "firms_on_points_of_50", "points_of_50", "largest_pile_up", "pile_up_points", "industries",
+    )  # fmt: skip
+    answer.say(
+        f"{facts['firms_on_points_of_50']:,} firms on {facts['points_of_50']:,} points that hold "
+        f"50 or more (largest {facts['largest_pile_up']:,}); {facts['pile_up_points']:,} points "
+        f"flagged as pile-ups; {facts['industries']:,} industries",
+        **{name: facts[name] for name in told},
+    )
+
+
+@app.command("reference")
+def load_reference(
+    agglomerations: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Your urban agglomerations, in place of the shipped ones (csv)."
+        ),
+    ] = None,
+    classification: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A classification of your own as NAME=FILE, a csv of industry_code,name. "
+            "gbt4754_1994 is not shipped: give it here."
+        ),
+    ] = None,
+    concordance: Annotated[
+        list[Path] | None,
+        typer.Option(
+            dir_okay=False, help="A concordance, in a file named FROM_to_TO.csv. Repeat for more."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Load reference data: the shipped ones, and your own in their place.
+
+    Your files have the same columns as those in etl/data. A faulty file changes nothing. Firms that
+    are already loaded keep their prefectures. Agglomerations are read when the index is measured.
+    """
+    from coagg import prepare
+    from coagg.console import settings
+
+    own: dict[str, Path] = {}
+    for word in classification or ():
+        name, equals, file = word.partition("=")
+        if not (name and equals and file):
+            raise CoaggError(f"--classification {word}: write NAME=FILE, gbt4754_1994=codes.csv")
+        own[name] = Path(file)
+    with progress("reference data", KEPT):
+        done = prepare.prepare(
+            settings(),
+            agglomerations=agglomerations,
+            own_classifications=own,
+            own_concordances=concordance or (),
+        )
+    with Answer(json) as answer:
+        answer.say("\n".join(done) if done else "up to date", done=done)

@@ -1,0 +1,263 @@
+"""Options that several commands share, each written once.
+
+Every number has its least and its greatest value here or at its command: what lies outside, or is
+no number, is one line and exit code 2 (a test tries them all). Nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from coagg.analysis.tables.options import Options
+
+DEFAULT_SEED = 1998
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+LARGEST_INTEGER = 2**31 - 1  # of an SQL integer
+MOST_DRAWS = 1_000_000
+MOST_FIRMS = 10_000_000
+MOST_WORKERS = 1024
+CORES = os.cpu_count() or 1
+
+
+class CountryCode(StrEnum):
+    """Countries whose firms can be loaded."""
+
+    CN = "CN"
+    GB = "GB"
+
+
+def can_be_written(out: Path | None) -> Path | None:
+    """The place to write to, refused before the work and not after it."""
+    if out is None:
+        return None
+    there = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    if there != out and not there.is_dir():
+        raise typer.BadParameter(f"{out} cannot be written: {there} is no folder")
+    if not os.access(there, os.W_OK):
+        raise typer.BadParameter(f"{out} cannot be written: {there} does not allow it")
+    return out
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Country = Annotated[CountryCode, typer.Option(case_sensitive=False, help="Country of the firms.")]
+Agglomeration = Annotated[
+    str, typer.Option(help="Urban agglomeration, such as CY (coagg show agglomerations).")
+]
+Agglomerations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--agglomeration", help="Urban agglomeration, such as CY. Repeat for more. Default: all."
+    ),
+]
+SurveyYear = Annotated[int, typer.Option(min=FIRST_YEAR, max=LAST_YEAR, help="Survey year.")]
+MaybeYear = Annotated[
+    int | None,
+    typer.Option(
+        "--survey-year", min=FIRST_YEAR, max=LAST_YEAR, help="Survey year. Default: the latest."
+    ),
+]
+SurveyYears = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--survey-year",
+        min=FIRST_YEAR,
+        max=LAST_YEAR,
+        help="Survey year. Repeat for more. Default: all.",
+    ),
+]
+Measurement = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=LARGEST_INTEGER,
+        help="Number of the measurement of the index (coagg show measurements). "
+        "Default: the latest.",
+    ),
+]
+Draws = Annotated[
+    int, typer.Option(min=1, max=MOST_DRAWS, help="Random draws for each null distribution.")
+]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, max=LARGEST_INTEGER, help="The same seed gives the same numbers."),
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1, max=MOST_WORKERS, help="Number of threads. It changes the time, never a number."
+    ),
+]
+MaxYears = Annotated[
+    int,
+    typer.Option(
+        min=0, max=100, help="Years between a patent's application and the survey, at most."
+    ),
+]
+Classification = Annotated[
+    str | None, typer.Option(help="Classification of industries, such as gbt4754_2002.")
+]
+InputFile = Annotated[
+    Path, typer.Argument(dir_okay=False, help="csv, txt, tsv, xlsx, dta or parquet. Text also .gz.")
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option(help="Name of the data set that this file replaces. Default: the file's name."),
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        help="Which column is which: the name of a layout (coagg layouts) or a csv file. "
+        "Default: found by the headers."
+    ),
+]
+
+# --- estimations: coagg estimate and coagg tables
+
+Tables = Annotated[
+    list[str] | None, typer.Argument(metavar="[TABLE]...", help="Such as table1. Default: all.")
+]
+Specifications = Annotated[
+    list[Path] | None,
+    typer.Option(
+        file_okay=False,
+        help="Folder with table descriptions of your own (*.toml), used beside the shipped ones. "
+        "Repeat for more.",
+    ),
+]
+
+REFEREE = "What a referee asks for"
+Convention = Annotated[
+    str | None,
+    typer.Option(
+        help="Small-sample correction: reghdfe (default), ivreghdfe or fixest.",
+        rich_help_panel=REFEREE,
+    ),
+]
+MinFirms = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=MOST_FIRMS,
+        help="Use only industries with at least this many firms in the cell.",
+        rich_help_panel=REFEREE,
+    ),
+]
+Transposed = Annotated[
+    bool,
+    typer.Option(
+        "--direction-transposed",
+        help="Read every direction the other way: k to j in place of j to k.",
+        rich_help_panel=REFEREE,
+    ),
+]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        help="What counts as near: 0.90, 0.99, or one-way (0.95, without pairs that are near in "
+        "both directions). Default: 0.95.",
+        rich_help_panel=REFEREE,
+    ),
+]
+Poisson = Annotated[
+    bool,
+    typer.Option(
+        "--poisson",
+        help="Poisson pseudo-maximum likelihood of y, in place of OLS of ln(1+y).",
+        rich_help_panel=REFEREE,
+    ),
+]
+TwoWay = Annotated[
+    bool,
+    typer.Option(
+        "--cluster-two-way",
+        help="Cluster the errors on the agglomeration too (tables of pairs: on k too).",
+        rich_help_panel=REFEREE,
+    ),
+]
+Dyadic = Annotated[
+    bool,
+    typer.Option(
+        "--dyadic",
+        help="Tables of pairs: errors are correlated between any two pairs that share an industry.",
+        rich_help_panel=REFEREE,
+    ),
+]
+Conley = Annotated[
+    float | None,
+    typer.Option(
+        metavar="KM",
+        min=0.001,
+        max=25_000,
+        help="Tables of cells: Conley's spatial errors, with Bartlett weights up to this distance.",
+        rich_help_panel=REFEREE,
+    ),
+]
+Wild = Annotated[
+    int | None,
+    typer.Option(
+        "--wild-bootstrap",
+        metavar="DRAWS",
+        min=99,
+        max=MOST_DRAWS,
+        help="Wild cluster bootstrap of each main regressor, with this many draws, such as 9999.",
+        rich_help_panel=REFEREE,
+    ),
+]
+Randomisation = Annotated[
+    int | None,
+    typer.Option(
+        metavar="DRAWS",
+        min=99,
+        max=MOST_DRAWS,
+        help="Randomisation inference: permute φ this many times, such as 999.",
+        rich_help_panel=REFEREE,
+    ),
+]
+LeaveOneOut = Annotated[
+    bool,
+    typer.Option(
+        "--leave-one-out",
+        help="Also each table without each agglomeration in turn.",
+        rich_help_panel=REFEREE,
+    ),
+]
+
+
+def estimation_options(
+    *,
+    country: str,
+    convention: str | None,
+    min_firms: int | None,
+    direction_transposed: bool,
+    threshold: str | None,
+    poisson: bool,
+    cluster_two_way: bool,
+    dyadic: bool,
+    conley: float | None,
+    wild_bootstrap: int | None,
+    randomisation: int | None,
+) -> Options:
+    """The options of the command line as the engine's, checked."""
+    from coagg.analysis.tables.options import Options
+
+    options = Options(
+        country=str(country),
+        convention=convention,
+        min_firms=min_firms,
+        transposed=direction_transposed,
+        threshold=threshold,
+        poisson=poisson,
+        two_way=cluster_two_way,
+        dyadic=dyadic,
+        conley=conley,
+        wild_bootstrap=wild_bootstrap,
+        randomisation=randomisation,
+    )
+    options.check()
+    return options
