@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -161,22 +162,20 @@ def reference_db(db_settings: Settings) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def run_coagg(db_settings: Settings) -> Callable[..., tuple[int, str, str]]:
-    """Run the real command line on the test's data base; returns exit code, stdout, stderr."""
+def coagg_on() -> Callable[..., tuple[int, str, str]]:
+    """Run the real command line on a data base; returns exit code, stdout, stderr."""
     import subprocess
     import sys
 
-    target = database.conninfo(db_settings)
-
-    def run(*words: str, **environment: str) -> tuple[int, str, str]:
+    def run(settings: Settings, *words: object, **environment: str) -> tuple[int, str, str]:
         done = subprocess.run(
             [sys.executable, "-c", "from coagg.cli import main; main()", *map(str, words)],
             capture_output=True,
             text=True,
             env={
                 **os.environ,
-                "COAGG_DATABASE_URL": target,
-                "COAGG_DATA_DIR": str(db_settings.data_dir),
+                "COAGG_DATABASE_URL": database.conninfo(settings),
+                "COAGG_DATA_DIR": str(settings.data_dir),
                 "COLUMNS": "160",
                 **environment,
             },
@@ -184,6 +183,13 @@ def run_coagg(db_settings: Settings) -> Callable[..., tuple[int, str, str]]:
         return done.returncode, done.stdout, done.stderr
 
     return run
+
+
+@pytest.fixture
+def run_coagg(db_settings: Settings, coagg_on: Callable[..., tuple[int, str, str]]
+              ) -> Callable[..., tuple[int, str, str]]:  # fmt: skip
+    """`coagg_on` the test's own data base."""
+    return partial(coagg_on, db_settings)
 
 
 @pytest.fixture
