@@ -22,7 +22,6 @@ from coagg.etl.firms import load as firms
 from coagg.etl.input_output import load as input_output
 from coagg.etl.matching import firms as firm_panel
 from coagg.etl.matching import patents as patent_match
-from coagg.etl.matching import runs
 from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
 from coagg.etl.reference import load as reference
@@ -330,7 +329,7 @@ def _sql_digest(room: str) -> str:
 
 
 def _match_code(files: tuple[str, ...]) -> str:
-    sources = [Path(runs.__file__).with_name(f"{name}.py").read_bytes() for name in files]
+    sources = [Path(firm_panel.__file__).with_name(f"{name}.py").read_bytes() for name in files]
     return digest([_sql_digest("match"), *(hashlib.sha256(s).hexdigest() for s in sources)])
 
 

@@ -65,8 +65,7 @@ class _Source:
         return digest.hexdigest()
 
     def origin(self) -> str:
-        data = boundaries.DATA.resolve()  # coagg/etl may be a link to its folder
-        shipped = all(data in path.resolve().parents for path in self.files)
+        shipped = all(boundaries.DATA in path.resolve().parents for path in self.files)
         return SHIPPED_FILE if shipped else OWN_FILE
 
 
