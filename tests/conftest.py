@@ -24,7 +24,13 @@ from coagg.etl.reference import load as reference
 from coagg.settings import PROJECT, Settings, read_settings
 
 NUMBER = itertools.count()
+LONGEST_FILES = ("test_kills.py", "test_rebuild.py", "test_upgrade.py")
 pytest_plugins = ["support.economy"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST_FILES)
 
 
 @pytest.fixture(scope="session")
