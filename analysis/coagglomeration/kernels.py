@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -20,6 +21,7 @@ from typing import Any
 import numba
 
 config: Any = numba.config  # type stubs do not know its names
+DECORATING = threading.Lock()
 ROOMS = ("coagglomeration", "comparison")
 
 
@@ -41,15 +43,16 @@ def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
     if function is None:
         return lambda decorated: compiled(decorated, **options)
-    chosen = config.CACHE_DIR
-    config.CACHE_DIR = chosen or str(cache_folder())  # numba reads it when it decorates
-    try:
-        return numba.njit(cache=True, nogil=True, **options)(function)
-    except RuntimeError:  # numba found no place to write to
-        _warn_once()
-        return numba.njit(nogil=True, **options)(function)
-    finally:
-        config.CACHE_DIR = chosen
+    with DECORATING:
+        chosen = config.CACHE_DIR
+        config.CACHE_DIR = chosen or str(cache_folder())  # numba reads it when it decorates
+        try:
+            return numba.njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # numba found no place to write to
+            _warn_once()
+            return numba.njit(nogil=True, **options)(function)
+        finally:
+            config.CACHE_DIR = chosen
 
 
 @cache
