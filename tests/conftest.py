@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
+from support import command_line
 
 from coagg import database
 from coagg.database import server
@@ -22,7 +24,13 @@ from coagg.etl.reference import load as reference
 from coagg.settings import PROJECT, Settings, read_settings
 
 NUMBER = itertools.count()
+LONGEST_FILES = ("test_kills.py", "test_rebuild.py", "test_upgrade.py")
 pytest_plugins = ["support.economy"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST_FILES)
 
 
 @pytest.fixture(scope="session")
@@ -98,8 +106,10 @@ class Databases:
         with database.connect(
             self.settings.for_database("postgres"), autocommit=True
         ) as connection:
+            # copying files costs less than writing them to the log too, as 15 does if not told
+            strategy = " STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}" + strategy).format(
                     sql.Identifier(name), sql.Identifier(template.database_name or "")
                 )
             )
@@ -136,15 +146,19 @@ def reference_template(databases: Databases, schema_template: Settings) -> Setti
 
 
 @pytest.fixture
-def empty_settings(databases: Databases, schema_template: Settings) -> Settings:
+def empty_settings(databases: Databases, schema_template: Settings) -> Iterator[Settings]:
     """Settings of a fresh data base with the schema."""
-    return databases.copy(schema_template)
+    settings = databases.copy(schema_template)
+    yield settings
+    database.drop(settings)
 
 
 @pytest.fixture
-def db_settings(databases: Databases, reference_template: Settings) -> Settings:
+def db_settings(databases: Databases, reference_template: Settings) -> Iterator[Settings]:
     """Settings of a fresh data base with schema and reference data."""
-    return databases.copy(reference_template)
+    settings = databases.copy(reference_template)
+    yield settings
+    database.drop(settings)
 
 
 @pytest.fixture
@@ -161,30 +175,27 @@ def reference_db(db_settings: Settings) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture
-def run_coagg(db_settings: Settings) -> Callable[..., tuple[int, str, str]]:
-    """Run the real command line on the test's data base; returns exit code, stdout, stderr."""
-    import subprocess
-    import sys
+@pytest.fixture(scope="session")
+def coagg_on() -> Callable[..., tuple[int, str, str]]:
+    """Run the real command line on a data base; returns exit code, stdout, stderr."""
+    command_line.start()
 
-    target = database.conninfo(db_settings)
-
-    def run(*words: str, **environment: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-c", "from coagg.cli import main; main()", *map(str, words)],
-            capture_output=True,
-            text=True,
-            env={
-                **os.environ,
-                "COAGG_DATABASE_URL": target,
-                "COAGG_DATA_DIR": str(db_settings.data_dir),
-                "COLUMNS": "160",
-                **environment,
-            },
-        )
-        return done.returncode, done.stdout, done.stderr
+    def run(settings: Settings, *words: object, **environment: str) -> tuple[int, str, str]:
+        here = {
+            "COAGG_DATABASE_URL": database.conninfo(settings),
+            "COAGG_DATA_DIR": str(settings.data_dir),
+            "COLUMNS": "160",
+        }
+        return command_line.run(words, {**os.environ, **here, **environment})
 
     return run
+
+
+@pytest.fixture
+def run_coagg(db_settings: Settings, coagg_on: Callable[..., tuple[int, str, str]]
+              ) -> Callable[..., tuple[int, str, str]]:  # fmt: skip
+    """`coagg_on` the test's own data base."""
+    return partial(coagg_on, db_settings)
 
 
 @pytest.fixture

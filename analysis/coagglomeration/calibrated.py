@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from coagg.analysis.coagglomeration.calibration import Calibration, calibrate, smoothing_weights
 from coagg.analysis.coagglomeration.cell import (
@@ -34,6 +33,7 @@ from coagg.analysis.coagglomeration.cell import (
 from coagg.analysis.coagglomeration.costs import costs_to_draws
 from coagg.analysis.coagglomeration.draws import counterfactuals
 from coagg.analysis.coagglomeration.exact import TIE_TOLERANCE, at_least, read_exact
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.analysis.coagglomeration.regression import read_null
 from coagg.analysis.coagglomeration.surrogate import SurrogatePool
 from coagg.analysis.coagglomeration.transport import is_squared
@@ -127,7 +127,7 @@ def _all_single_firms(
     read_exact(null, True, result, pairs)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mean_costs(fx: Any, fy: Any, fw: Any, x: Any, y: Any, squared: bool) -> Any:
     """Mean cost from the fixed industry's firms to each site."""
     out = np.zeros(len(x))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from coagg.analysis.coagglomeration.cell import Cell, IndexSettings, Sites
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.analysis.coagglomeration.network_simplex import row_least, workspace
 from coagg.analysis.coagglomeration.transport import cost_from_potentials, is_squared
 
@@ -55,7 +55,7 @@ def observed_costs(
     return costs
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _observed(
     fixed: Any, wanted: Any, x: Any, y: Any, start: Any, site: Any, firms: Any, squared: bool
 ) -> Any:
@@ -89,7 +89,7 @@ def _observed(
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _goes_first(a: int, b: int, start: Any, site: Any, firms: Any) -> bool:
     """Whether industry a has fewer sites than b, or as many, and the lower site or number of firms
     where they first differ.
@@ -121,7 +121,7 @@ def costs_to_draws(sites: Sites, fixed: int, draws: np.ndarray, cost: str) -> np
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw_costs(
     fx: Any, fy: Any, fw: Any, x: Any, y: Any, of_firm: Any, draws: Any, squared: bool
 ) -> Any:
@@ -159,7 +159,7 @@ def _draw_costs(
 LEARNING_DRAWS = 8
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def merge_draw(
     firms: Any, of_firm: Any, x: Any, y: Any, met: Any, touched: Any, dx: Any, dy: Any, dw: Any
 ) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from coagg.analysis.coagglomeration.costs import merge_draw
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.analysis.coagglomeration.network_simplex import row_least, workspace
 from coagg.analysis.coagglomeration.transport import cost_from_potentials
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def solve_and_cut(
     fx: Any, fy: Any, fw: Any, x: Any, y: Any, members: Any, solved: Any, guess: Any, squared: bool
 ) -> Any:
@@ -75,7 +75,7 @@ def solve_and_cut(
     return costs, mean, largest
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _cut_values(cuts: Any, solves: int, members: Any, left_out: Any) -> Any:
     """Mean and largest cut of every draw, without the one left out.
 
@@ -106,7 +106,7 @@ def _cut_values(cuts: Any, solves: int, members: Any, left_out: Any) -> Any:
     return mean, largest
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _lower(cut: Any, x: Any, y: Any, px: float, py: float, shift: float, squared: bool) -> None:
     """cut = min(cut, cost(point, site) + shift) at every site."""
     if squared:

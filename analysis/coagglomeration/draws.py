@@ -7,9 +7,9 @@ from math import comb
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from coagg.analysis.coagglomeration.cell import Cell, IndexSettings, stream
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.errors import CoaggError
 
 
@@ -41,7 +41,7 @@ def counterfactuals(cell: Cell, settings: IndexSettings, size: int) -> tuple[np.
     return draw_firms(cell, settings, size, settings.draws), False
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _partial_shuffles(uniform: Any, pool: int) -> Any:
     """Fisher-Yates stopped after `size` places, one row of uniform numbers a draw."""
     draws, size = uniform.shape

@@ -20,7 +20,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from coagg.analysis.coagglomeration.kernels import compiled
 
 # An arc may enter the basis when its reduced cost is below -PRICE_TOLERANCE times the cost across
 # the bounding box of the problem; the cost returned is within that amount of the optimum.
@@ -45,7 +46,7 @@ class Workspace(NamedTuple):
     floats: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def workspace(nodes: int) -> Workspace:
     """Arrays for problems of up to `nodes` nodes (sources plus targets)."""
     k = nodes + 1
@@ -62,7 +63,7 @@ def workspace(nodes: int) -> Workspace:
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def arc_cost(ax: float, ay: float, bx: float, by: float, squared: bool) -> float:
     """Cost of one arc: squared distance, or distance."""
     dx = ax - bx
@@ -71,7 +72,7 @@ def arc_cost(ax: float, ay: float, bx: float, by: float, squared: bool) -> float
     return d if squared else np.sqrt(d)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _row_has_less(
     ax: float, ay: float, x: Any, y: Any, v: Any, m: int, squared: bool, limit: float
 ) -> bool:
@@ -90,7 +91,7 @@ def _row_has_less(
     return found > 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def row_least(
     ax: float, ay: float, x: Any, y: Any, v: Any, m: int, squared: bool
 ) -> tuple[float, int]:
@@ -116,7 +117,7 @@ def row_least(
     return best, at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _adopt(u: int, p: int, ws: Any) -> None:
     """Put u at the head of p's list of children."""
     f = ws.first[p]
@@ -127,7 +128,7 @@ def _adopt(u: int, p: int, ws: Any) -> None:
     ws.first[p] = u
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _leave(u: int, p: int, ws: Any) -> None:
     """Take u out of p's list of children."""
     if ws.before[u] == EMPTY:
@@ -138,7 +139,7 @@ def _leave(u: int, p: int, ws: Any) -> None:
         ws.before[ws.after[u]] = ws.before[u]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _row_minimum_flows(
     ax: Any, ay: Any, a: Any, n: int, bx: Any, by: Any, b: Any, m: int, squared: bool, ws: Any
 ) -> None:
@@ -187,7 +188,7 @@ def _row_minimum_flows(
                     break
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _hang_forest(
     ax: Any, ay: Any, n: int, bx: Any, by: Any, m: int, squared: bool, ws: Any
 ) -> None:
@@ -231,7 +232,7 @@ def _hang_forest(
                 e = link[e]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pivot(i: int, t: int, reduced: float, n: int, root: int, ws: Any) -> None:
     """Bring the arc from source i to target t, of the given reduced cost, into the basis.
 
@@ -287,7 +288,7 @@ def _pivot(i: int, t: int, reduced: float, n: int, root: int, ws: Any) -> None:
     _shift(moved, kept, reduced if moved < n else -reduced, n, ws)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _shift(moved: int, kept: int, by: float, n: int, ws: Any) -> None:
     """Shift the potentials of a moved subtree (targets the other way) and mend its depths."""
     first, after, parent, depth, pot = ws.first, ws.after, ws.parent, ws.depth, ws.potential
@@ -309,7 +310,7 @@ def _shift(moved: int, kept: int, by: float, n: int, ws: Any) -> None:
         depth[u] = level
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _refresh(ax: Any, ay: Any, n: int, bx: Any, by: Any, root: int, squared: bool, ws: Any) -> None:
     """Recompute all potentials from the tree, to shed the rounding of many shifts."""
     first, after, parent, pot = ws.first, ws.after, ws.parent, ws.potential
@@ -328,7 +329,7 @@ def _refresh(ax: Any, ay: Any, n: int, bx: Any, by: Any, root: int, squared: boo
             u = after[u]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _extent(ax: Any, ay: Any, n: int, bx: Any, by: Any, m: int, squared: bool) -> float:
     """Cost across the bounding box of all points."""
     low_x, high_x, low_y, high_y = ax[0], ax[0], ay[0], ay[0]
@@ -341,7 +342,7 @@ def _extent(ax: Any, ay: Any, n: int, bx: Any, by: Any, m: int, squared: bool) -
     return arc_cost(low_x, low_y, high_x, high_y, squared)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def network_simplex(
     ax: Any, ay: Any, a: Any, n: int, bx: Any, by: Any, b: Any, m: int, squared: bool, ws: Any
 ) -> float:

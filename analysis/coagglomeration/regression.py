@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from coagg.analysis.coagglomeration.kernels import compiled
 
 # Regressors: 1, log size, surrogate, largest cut, mean cut; the prior is the surrogate alone.
 WIDTH = 5
 SURROGATE = 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def regress(
     features: Any,
     number: Any,
@@ -143,7 +144,7 @@ def regress(
     return predicted, residual_sd, error, left
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _part(p: int, parts: int, number: int) -> Any:
     """First and last (excluded) place of part p of `number` places, the first parts longer."""
     base, more = number // parts, number % parts
@@ -151,7 +152,7 @@ def _part(p: int, parts: int, number: int) -> Any:
     return low, low + base + (1 if p < more else 0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def spread_residuals(predicted: Any, number: Any, residual_sd: Any, shape: Any, length: int) -> Any:
     """Quantiles of predicted costs with every residual of a shape put back: (G, length).
 
@@ -180,7 +181,7 @@ def spread_residuals(predicted: Any, number: Any, residual_sd: Any, shape: Any, 
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def read_null(
     quantiles: Any,
     weight: Any,

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from coagg.analysis.coagglomeration.cell import Cell, IndexSettings, Sites
 from coagg.analysis.coagglomeration.costs import merge_draw
 from coagg.analysis.coagglomeration.draws import draw_firms
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.analysis.coagglomeration.network_simplex import EMPTY, Workspace, workspace
 from coagg.analysis.coagglomeration.transport import cost_of_sites
 
@@ -151,7 +151,7 @@ def embed_industry(sites: Sites, j: int, reference: Reference) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _embed(fx: Any, fy: Any, fw: Any, rx: Any, ry: Any, rw: Any, out: Any, ws: Workspace) -> None:
     """Write the barycentre of what each reference cell receives to out (x then y)."""
     n, m = len(fx), len(rx)
@@ -178,7 +178,7 @@ def _embed(fx: Any, fy: Any, fw: Any, rx: Any, ry: Any, rw: Any, out: Any, ws: W
         out[m + k] /= received[k]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _embed_draws(members: Any, x: Any, y: Any, rx: Any, ry: Any, rw: Any) -> Any:
     number, size = members.shape
     ws = workspace(size + len(rx))
@@ -193,7 +193,7 @@ def _embed_draws(members: Any, x: Any, y: Any, rx: Any, ry: Any, rw: Any) -> Any
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def embedding_costs(embedding: Any, own: Any, firms: Any, squared: bool) -> Any:
     """Surrogate cost of each embedded draw (2 K, B) to one embedded industry (2 K,): (B,)."""
     m = len(firms)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.analysis.coagglomeration.network_simplex import (
     Workspace,
     arc_cost,
@@ -151,14 +151,14 @@ def transport_plan(a: np.ndarray, b: np.ndarray, cost: str = "sqeuclidean") -> T
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _gcd(a: int, b: int) -> int:
     while b:
         a, b = b, a % b
     return a
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cost_of_sites(
     ax: Any, ay: Any, a: Any, bx: Any, by: Any, b: Any, squared: bool, ws: Workspace
 ) -> float:
@@ -171,7 +171,7 @@ def cost_of_sites(
     return cost_from_potentials(ax, ay, a, bx, by, b, squared, ws)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cost_from_potentials(
     ax: Any, ay: Any, a: Any, bx: Any, by: Any, b: Any, squared: bool, ws: Workspace
 ) -> float:
@@ -186,7 +186,7 @@ def cost_from_potentials(
     ) / (total_a * (total_b // shared))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _cost_to_one_site(
     ax: Any, ay: Any, a: Any, bx: Any, by: Any, b: Any, squared: bool, ws: Workspace
 ) -> float:

@@ -12,9 +12,9 @@ relations. Neighbours come from `scipy.spatial.cKDTree`.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from scipy.spatial import cKDTree
 
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.analysis.comparison.inputs import checked_codes, checked_draws, checked_points
 
 # Distances that differ by less are ties: rounding of projected coordinates, not geography.
@@ -78,7 +78,7 @@ def nearest_neighbours(points_km: np.ndarray) -> NearestNeighbours:
     )
 
 
-@njit(cache=True)
+@compiled
 def _count(
     codes: np.ndarray,
     industries: int,

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from scipy.spatial.distance import cdist, pdist
 
+from coagg.analysis.coagglomeration.kernels import compiled
 from coagg.analysis.comparison.inputs import checked_codes, checked_draws, checked_points
 from coagg.errors import CoaggError
 
@@ -117,7 +117,7 @@ def _kernel(distances_km: np.ndarray, at_km: np.ndarray, bandwidth_km: float) ->
     return (np.exp(-0.5 * near**2) + np.exp(-0.5 * mirrored**2)) / scale
 
 
-@njit(cache=True)
+@compiled
 def _spreads_km(histogram: np.ndarray, centres_km: np.ndarray) -> np.ndarray:
     """Smaller positive of sd and IQR/1.34 of the binned distances of each row: (R,), else 0."""
     rows, bins = histogram.shape
@@ -152,7 +152,7 @@ def _spreads_km(histogram: np.ndarray, centres_km: np.ndarray) -> np.ndarray:
     return spreads
 
 
-@njit(cache=True)
+@compiled
 def _add_rows(
     histogram: np.ndarray,
     x: np.ndarray,

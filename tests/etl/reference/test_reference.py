@@ -177,6 +177,14 @@ def test_claims_are_settled_by_the_stated_rule(reference_db: psycopg.Connection)
     assert contested == 8
 
 
+def test_what_ships_is_called_shipped(reference_db: psycopg.Connection) -> None:
+    files = reference_db.execute(
+        "SELECT source, detail FROM reference.load_report WHERE item = 'file'"
+    ).fetchall()
+    assert len(files) == 10
+    assert {detail for _, detail in files} == {"shipped"}
+
+
 def test_own_agglomerations_replace_the_shipped_and_stay(
     reference_db: psycopg.Connection, tmp_path: Path
 ) -> None:
