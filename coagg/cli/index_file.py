@@ -39,7 +39,7 @@ def index_file(
     firms = read_firms(file, lon, lat, crs)
     kept = f"nothing was written to {out}; call again"
     with (
-        progress(f"index {file.name}", nothing) as bar,
+        progress(f"index {file.name}", kept) as bar,
         warnings.catch_warnings(record=True) as said,
     ):
         warnings.simplefilter("always", UserWarning)

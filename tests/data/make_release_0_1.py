@@ -24,7 +24,7 @@ import psycopg
 from coagg import database, server
 from coagg.settings import read_settings
 from coagg.simulation import simulate
-from etl import simulated_world  # of the release, not of this tree
+from etl import simulated_world  # noqa: TID251  of the release, not of this tree
 
 HERE = Path(__file__).parent
 SMALLER = simulated_world.Size(
