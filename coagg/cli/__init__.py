@@ -6,9 +6,9 @@ import os
 import sys
 from typing import Annotated
 
-import psycopg
 import typer
 
+from coagg import database
 from coagg.cli import (
     compare,
     data,
@@ -25,6 +25,7 @@ from coagg.cli import (
 )
 from coagg.console import complain
 from coagg.errors import CoaggError
+from coagg.settings import read_settings
 
 app = typer.Typer(
     name="coagg",
@@ -75,11 +76,9 @@ def main() -> None:
         app()
     except CoaggError as fault:
         complain(str(fault))
-    except psycopg.OperationalError as fault:
-        complain(
-            f"the data base went away: {' '.join(str(fault).split())}; nothing half-written was "
-            "kept: start it (coagg db start) and call again"
-        )
-    except OSError as fault:
-        complain(f"{fault.strerror or fault}: {fault.filename or 'the data folder'}")
+    except Exception as fault:
+        said = database.explained(fault, read_settings())
+        if said is None:  # no fault of the user's, the data base's or the machine's: ours
+            raise
+        complain(said)
     sys.exit(2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 
-import psycopg
 import typer
 
 from coagg import database, prepare
@@ -80,11 +79,6 @@ def psql(context: typer.Context) -> None:
             raise CoaggError(
                 "psql is not on this machine (Debian, Ubuntu: apt-get install postgresql-client)"
             ) from None
-    parts = psycopg.conninfo.conninfo_to_dict(target)
-    environment = dict(os.environ)
-    password = parts.pop("password", None)
-    if password:
-        environment["PGPASSWORD"] = str(password)  # never on the command line, where ps shows it
-    os.execve(
-        program, [program, psycopg.conninfo.make_conninfo("", **parts), *context.args], environment
-    )
+    # never on the command line, where ps shows it
+    shown, secret = database.without_secrets(target)
+    os.execve(program, [program, shown, *context.args], {**os.environ, **secret})
