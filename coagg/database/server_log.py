@@ -12,9 +12,9 @@ from coagg.database import owner as hands
 from coagg.errors import CoaggError
 
 LITTLE_BYTES = 32 << 20  # two segments of the write-ahead log: with less nothing can be written
-_STAMP = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.\d+ UTC \[\d+\] (?:\S+ )?")
+_STAMP = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.\d+ [A-Z]{3,5} \[\d+\] ")
 _TELLING = re.compile(r"(FATAL|PANIC|ERROR|error): |could not |failed")
-_CAUSE = re.compile(r'file "[^"]+" line \d+|parameter "|No space left|could not bind')
+_CAUSE = re.compile(r'file "[^"]+" line \d+|parameter "|No space left|could not (bind|open|read)')
 _HOW_BAD = ("PANIC:", "FATAL:", "error:", "could not ", "ERROR:")
 # the first that is in the line decides
 _REMEDIES: tuple[tuple[str, str], ...] = (
@@ -29,7 +29,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ("Cannot allocate memory|could not map anonymous shared memory|out of memory",
      "the machine has too little free memory: close other programs and call again"),
     ("not compatible|incompatible with server|initialized by PostgreSQL",
-     "install the PostgreSQL that made {home}, or dump with it and load into a new folder"),
+     "its files are of another PostgreSQL, or damaged: install that one, or restore from a backup"),
     ("contains errors|unrecognized configuration parameter|invalid value for parameter|"
      "syntax error in file|could not load",
      "mend that line in the configuration of {home}/cluster (auto.conf: remove the line)"),
