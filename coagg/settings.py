@@ -37,6 +37,11 @@ class Settings:
         """Received files, each kept under its sha256."""
         return self.data_dir / "received"
 
+    @property
+    def cache_dir(self) -> Path:
+        """What can be made again: pairs of panels as they are estimated from."""
+        return self.data_dir / "cache"
+
     def for_database(self, name: str) -> Settings:
         """The same server, another data base."""
         return replace(self, database_name=name)

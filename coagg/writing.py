@@ -5,7 +5,7 @@ matches for review, maps) is private: `private_folder`, `open_private`, `aside`.
 made to be passed on (tables, figures of indices) and made economies are ordinary files, as the
 user's umask says. Files of the private server belong to its user (`coagg.database.owner`).
 
-Every csv for people goes through `csv_writer`, so that no cell of it is a formula.
+Every csv for people goes through `CsvWriter`, so that no cell of it is a formula.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def received_cell(text: str) -> str:
     return text[1:] if text.startswith(_MARK) and _FORMULA.match(text[1:]) else text
 
 
-class csv_writer:
+class CsvWriter:
     """A `csv.writer` for people: every cell goes through `safe_cell`."""
 
     def __init__(self, file: Any, **options: Any) -> None:
@@ -83,7 +83,8 @@ def passable_folder(path: Path) -> None:
     """
     if path.is_dir():
         return
-    path.mkdir(parents=True, exist_ok=True)
+    passable_folder(path.parent)
+    path.mkdir(mode=PASSABLE, exist_ok=True)
     path.chmod(PASSABLE)
 
 
@@ -101,13 +102,13 @@ def private_folder(path: Path) -> None:
 
 
 @contextmanager
-def open_private(path: Path, **options: Any) -> Iterator[IO[str]]:
-    """Open a text file for writing that its owner alone may read, whatever the umask.
+def open_private(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
+    """Open a file for writing that its owner alone may read, whatever the umask.
 
     A file that is there is overwritten and closed to others. Raises OSError.
     """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-    with open(handle, "w", **options) as file:
+    with open(handle, mode, **options) as file:
         if stat.S_ISREG(os.fstat(handle).st_mode):
             _narrow(handle, PRIVATE_FILE)  # before a word of the new content is in it
             os.ftruncate(handle, 0)
@@ -119,7 +120,8 @@ def aside(target: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
     """A new private file beside `target`, which takes its place when the block ends well.
 
     So `target` is never half there, and two writers do not meet. The file is locked while it is
-    written; what killed writers left in the folder is removed. Raises OSError.
+    written; what killed writers left in the folder, which must be ours alone, is removed. Raises
+    OSError.
     """
     remove_abandoned(target.parent)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}-", suffix=_PART)

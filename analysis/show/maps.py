@@ -11,6 +11,7 @@ import psycopg
 import shapely
 from matplotlib.figure import Figure
 
+from coagg import writing
 from coagg.errors import CoaggError
 
 matplotlib.use("Agg")
@@ -55,8 +56,8 @@ def draw_map(
 ) -> int:
     """Write a PNG of the industries' firms on the prefectures; returns how many firms are drawn.
 
-    Raises CoaggError for an unknown agglomeration, an industry without firms there, or a file that
-    cannot be written.
+    The format is that of the name's ending. Only the file's owner may read it. Raises CoaggError
+    for an unknown agglomeration, an industry without firms there, or a file that cannot be written.
     """
     places = connection.execute(PREFECTURES, (country, agglomeration_code)).fetchall()
     if not places:
@@ -103,7 +104,8 @@ def draw_map(
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     try:
-        figure.savefig(out, bbox_inches="tight")
+        with writing.open_private(out, "wb") as file:  # each point is a firm
+            figure.savefig(file, format=out.suffix[1:] or "png", bbox_inches="tight")
     except (OSError, ValueError) as fault:
         raise CoaggError(f"{out} cannot be written: {fault}") from None
     return drawn
