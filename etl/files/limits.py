@@ -35,8 +35,10 @@ _CHUNK = 1 << 20
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 _SHEET = re.compile(r"xl/(worksheets/|sharedStrings)", re.IGNORECASE)
 _BLANKS = re.compile(rb"[ \t\r\n]+")
-_OPENS, _ENDS, _BLANK = (np.zeros(256, bool) for _ in range(3))
-_OPENS[list(b"<:")] = True
+_LETTER, _DIGIT, _ENDS, _BLANK = (np.zeros(256, bool) for _ in range(4))
+_LETTER[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")] = True
+_LETTER[list(b"abcdefghijklmnopqrstuvwxyz")] = True
+_DIGIT[list(b"0123456789")] = True
 _BLANK[list(b" \t\r\n")] = True
 _ENDS[list(b" />\t\r\n")] = True
 
@@ -152,46 +154,75 @@ class _Sheet:
             )
         cut = int(opens[-1]) if len(opens) else 0  # a tag that is not whole waits
         whole, self._rest = data[:cut], data[cut:]
-        self._strings += whole.count(b"<si") + whole.count(b":si")
-        if self._is_sheet and whole:
+        if not self._is_sheet:
+            self._strings += whole.count(b"<si") + whole.count(b":si")
+        elif whole:
+            self._count(whole, opens[:-1])
             self._places(whole)
 
-    def _places(self, data: bytes) -> None:
-        raw = np.frombuffer(data + bytes(16), np.uint8)
-        at = np.flatnonzero(raw[:-16] == ord("="))
-        if _BLANK[raw[at - 1]].any() or _BLANK[raw[at + 1]].any():  # r = "A1" says the same
-            data = _BLANKS.sub(b" ", data).replace(b" =", b"=").replace(b"= ", b"=")
-            raw = np.frombuffer(data + bytes(16), np.uint8)
-            at = np.flatnonzero(raw[:-16] == ord("="))
-
-        def starts(name: bytes) -> np.ndarray:
-            at = np.flatnonzero(_OPENS[raw[:-16]]) + 1
-            for offset, letter in enumerate(name):
-                at = at[raw[at + offset] == letter]
-            return at[_ENDS[raw[at + len(name)]]]
-
-        rows, cells = starts(b"row"), starts(b"c")
+    def _count(self, data: bytes, opens: np.ndarray) -> None:
+        """Rows, and cells of the row with most, whether they say where they stand or not."""
+        raw = np.frombuffer(data + bytes(8), np.uint8)
+        if b":c" in data or b":row" in data:  # names may have a prefix
+            opens = np.sort(np.concatenate((opens, np.flatnonzero(raw[:-8] == ord(":")))))
+        first = raw[opens + 1]
+        cells = opens[first == ord("c")]
+        cells = cells[_ENDS[raw[cells + 2]]]
+        rows = opens[first == ord("r")]
+        rows = rows[(raw[rows + 2] == ord("o")) & (raw[rows + 3] == ord("w"))]
+        rows = rows[_ENDS[raw[rows + 4]]]
         counts = np.diff(np.searchsorted(cells, rows), prepend=0, append=len(cells))
         counts[0] += self._in_row
         self._in_row = int(counts[-1])
         self._rows_seen += len(rows)
-        named = (at > 0) & (raw[at - 1] == ord("r")) & np.isin(raw[at + 1], list(b"\"'"))
-        at = at[named] + 2
-        column, row = np.zeros(len(at), np.int64), np.zeros(len(at), np.int64)
-        going = np.ones(len(at), bool)
-        for step in range(12):
-            sign = raw[np.minimum(at + step, len(raw) - 1)].astype(np.int64)
-            letter = sign & ~32
-            is_letter = going & (row == 0) & (letter >= ord("A")) & (letter <= ord("Z"))
-            is_digit = going & (sign >= ord("0")) & (sign <= ord("9"))
-            column = np.where(is_letter, column * 26 + letter - 64, column)
-            row = np.where(is_digit, row * 10 + sign - 48, row)
-            going &= is_letter | is_digit
+        self.rows = max(self.rows, self._rows_seen)
+        self.columns = max(self.columns, int(counts.max()))
+
+    def _places(self, data: bytes) -> None:
+        """The last row and column that attributes like r="AB12" or r="12" name."""
+        padded = data + bytes(16)
+        raw = np.frombuffer(padded, np.uint8)
+        at = np.flatnonzero(raw[:-16] == ord("="))
+        if (_BLANK[raw[at - 1]] | _BLANK[raw[at + 1]]).any():  # r = "A1" says the same
+            padded = _BLANKS.sub(b" ", data).replace(b" =", b"=").replace(b"= ", b"=") + bytes(16)
+            raw = np.frombuffer(padded, np.uint8)
+            at = np.flatnonzero(raw[:-16] == ord("="))
+        after = raw[at + 1]
+        at = at[(raw[at - 1] == ord("r")) & ((after == ord('"')) | (after == ord("'")))] + 2
+        letters = _run(raw, _LETTER, at, 3)
+        digits = _run(raw, _DIGIT, at + letters, 8)
         # beyond Excel's own last row and column nothing is laid out
-        self.rows = max(self.rows, self._rows_seen, int(row[row <= 1 << 20].max(initial=0)))
-        self.columns = max(
-            self.columns, int(counts.max()), int(column[column <= 1 << 14].max(initial=0))
-        )
+        column = _largest(padded.upper(), at, letters)
+        row = _largest(padded, at + letters, digits)
+        if column:
+            number = 0
+            for letter in column:
+                number = number * 26 + letter - ord("A") + 1
+            self.columns = max(self.columns, min(number, 1 << 14))
+        if row:
+            self.rows = max(self.rows, min(int(row), 1 << 20))
+
+
+def _run(raw: np.ndarray, kind: np.ndarray, at: np.ndarray, most: int) -> np.ndarray:
+    """How many signs of a kind follow each other from each place on."""
+    going = kind[raw[at]]
+    length = going.astype(np.int64)
+    for step in range(1, most):
+        going = going & kind[raw[at + step]]
+        length += going
+    return length
+
+
+def _largest(data: bytes, at: np.ndarray, length: np.ndarray) -> bytes:
+    """The largest code of all: the longest, of those the last in order."""
+    if not len(at) or not (most := int(length.max())):
+        return b""
+    at = at[length == most]
+    raw = np.frombuffer(data, np.uint8)
+    for step in range(most):
+        sign = raw[at + step]
+        at = at[sign == sign.max()]
+    return data[at[0] : at[0] + most]
 
 
 def _unpacked(path: Path, file: BinaryIO, part: zipfile.ZipInfo) -> Iterator[bytes]:
