@@ -15,7 +15,7 @@ data folder is closed to the server's user, as one in `/root` is, the server's o
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coagg.errors import CoaggError
@@ -37,7 +37,7 @@ class Settings:
     """
 
     data_dir: Path
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)  # may hold a password
     database_name: str | None = None
     server_user: str | None = None
 
@@ -45,6 +45,11 @@ class Settings:
     def received_dir(self) -> Path:
         """Received files, each kept under its sha256."""
         return self.data_dir / "received"
+
+    @property
+    def cache_dir(self) -> Path:
+        """What can be made again: pairs of panels as they are estimated from."""
+        return self.data_dir / "cache"
 
     def for_database(self, name: str) -> Settings:
         """The same server, another data base."""

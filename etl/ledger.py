@@ -22,7 +22,8 @@ import pyarrow.csv
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from coagg.errors import CoaggError
+from coagg import writing
+from coagg.errors import CoaggError, remedy
 from coagg.settings import Settings
 from coagg.version import VERSION
 
@@ -113,20 +114,24 @@ def record(
 
 
 def keep_file(settings: Settings, path: Path, sha256: str) -> None:
-    """Keep the file as received under its hash; written aside and renamed, so never half there."""
+    """Keep the file as received under its hash; written aside and renamed, so never half there.
+
+    Only its owner may read it, and nobody who could not read the source. Raises CoaggError.
+    """
     folder = settings.received_dir
     target = folder / f"{sha256}{''.join(path.suffixes[-2:])}"
-    if target.exists():
-        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(target.name + ".part")
-        shutil.copyfile(path, aside)
-        aside.rename(target)
+        writing.private_folder(folder)
+        mode = path.stat().st_mode & writing.PRIVATE_FILE
+        if target.exists():
+            if target.stat().st_mode & 0o777 & ~mode:  # of an older version, or of a wider source
+                target.chmod(mode)
+            return
+        with writing.aside(target, mode) as part:
+            shutil.copyfile(path, part)
     except OSError as fault:
         raise CoaggError(
-            f"{path} cannot be kept in {folder}: {fault.strerror}; make room, or name another "
-            "folder in COAGG_DATA_DIR"
+            f"{path} cannot be kept in {folder}: {fault.strerror}; {remedy(fault)}"
         ) from None
 
 

@@ -7,11 +7,14 @@ panel.build, so a panel that was built again is read again. Cells are few and ar
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
-import tempfile
+import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as adbc
 import pandas as pd
@@ -20,14 +23,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg import sql
 
-from coagg import database
+from coagg import database, writing
 from coagg.analysis.estimation.pair_rows import CHUNK
 from coagg.analysis.panel import read_pairs as panel_pairs
 from coagg.analysis.panel.variables import CELL_COLUMNS, CELL_KEYS, PAIR_KEYS
-from coagg.errors import CoaggError
+from coagg.errors import CoaggError, remedy
 from coagg.settings import Settings
 
 TEXT_KEYS = ("agglomeration_code", "from_industry", "to_industry")
+_FILE = re.compile(r"(pairs-.+-)[^-]+-\d+-[0-9a-f]+\.parquet")
 FORMAT = "4"  # raise when the columns of the file change
 
 CELLS = sql.SQL(
@@ -58,30 +62,59 @@ def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
     Columns: the keys and numbers of panel.industry_pair without measurement and country, ordered
     by year, agglomeration, j, k. Raises CoaggError when the panel was not built.
     """
-    folder = settings.data_dir / "cache"
+    folder = settings.cache_dir
     # the data base's name keeps the demo's panel apart from the real one's
-    stem = f"pairs-{database.database_name(settings)}-{country}-{measurement_id}-"
+    stem = f"{_stem(database.database_name(settings))}{country}-{measurement_id}-"
     with database.connect(settings) as connection:
         builds = _builds(connection, measurement_id, country)
     place = folder / f"{stem}{_key(builds)}.parquet"
     if not place.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
-        os.close(handle)
         try:
-            _write(settings, measurement_id, country, [int(b[0]) for b in builds], Path(name))
-            with database.connect(settings) as connection:
-                if _builds(connection, measurement_id, country) != builds:
-                    raise CoaggError(
-                        f"the panel of measurement {measurement_id} was built again while it was "
-                        "being read: call again"
-                    )
-            for old in folder.glob(f"{stem}*.parquet"):
-                old.unlink(missing_ok=True)
-            os.replace(name, place)
-        finally:
-            Path(name).unlink(missing_ok=True)
+            writing.private_folder(folder)
+            _remove_stale(settings, folder)
+            with writing.aside(place) as part:
+                _write(settings, measurement_id, country, [int(b[0]) for b in builds], part)
+                with database.connect(settings) as connection:
+                    if _builds(connection, measurement_id, country) != builds:
+                        raise CoaggError(
+                            f"the panel of measurement {measurement_id} was built again while it "
+                            "was being read: call again"
+                        )
+                for old in folder.glob(f"{glob.escape(stem)}*.parquet"):
+                    old.unlink(missing_ok=True)
+        except OSError as fault:
+            raise CoaggError(
+                f"{folder} cannot be written: {fault.strerror or fault}; {remedy(fault)}"
+            ) from None
+    os.utime(place, ns=(time.time_ns(), place.stat().st_mtime_ns))  # in use
     return place
+
+
+def _stem(name: str) -> str:
+    return f"pairs-{quote(name, safe='')}-"  # a data base's name may hold a slash
+
+
+def _remove_stale(settings: Settings, folder: Path) -> None:
+    """Remove files of data bases that are gone, and of panels that are.
+
+    Of other data bases only those that nobody used for a day: they may be on another server.
+    """
+    with database.connect(settings) as connection:
+        names = connection.execute("SELECT datname FROM pg_database").fetchall()
+        panels = connection.execute("SELECT DISTINCT country, measurement_id FROM panel.build")
+        living = tuple(_stem(name) for (name,) in names)
+        own = _stem(database.database_name(settings))
+        kept = tuple(f"{own}{country}-{number}-" for country, number in panels)
+    for file in folder.glob("pairs-*.parquet"):
+        found = _FILE.fullmatch(file.name)
+        stem = found[1] if found else ""
+        if stem == own:
+            gone = not file.name.startswith(kept)
+        else:
+            unused = time.time() - max(file.stat().st_atime, file.stat().st_mtime)
+            gone = stem not in living and unused > writing.ABANDONED_SECONDS
+        if gone:
+            file.unlink(missing_ok=True)
 
 
 def pair_table(

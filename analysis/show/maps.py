@@ -12,6 +12,7 @@ import psycopg
 import shapely
 from matplotlib.figure import Figure
 
+from coagg import writing
 from coagg.analysis.cells.points import OWN, check_classification
 from coagg.analysis.show.names import (
     industry_names,
@@ -104,6 +105,7 @@ def draw_map(
 ) -> int:
     """Write a PNG of the industries' firms on the prefectures; returns how many firms are drawn.
 
+    The format is that of the name's ending. Only the file's owner may read it.
     `classification` is the reading of the industries (own: as the year has them), as in
     `clean.cell_firm`: with that of a measurement, the firms are those whose index was measured.
     Raises CoaggError for an unknown agglomeration or classification, an industry without firms
@@ -160,7 +162,8 @@ def draw_map(
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     try:
-        figure.savefig(out, bbox_inches="tight")
+        with writing.open_private(out, "wb") as file:  # each point is a firm
+            figure.savefig(file, format=out.suffix[1:] or "png", bbox_inches="tight")
     except (OSError, ValueError) as fault:
         raise CoaggError(f"{out} cannot be written: {fault}") from None
     return drawn

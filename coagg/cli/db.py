@@ -86,7 +86,6 @@ def data_dictionary() -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context) -> None:
     """Open psql on the data base. Further words go to psql: coagg db psql -c 'SELECT 1'."""
-    import psycopg
 
     from coagg import database
     from coagg.database import server
@@ -100,11 +99,6 @@ def psql(context: typer.Context) -> None:
             raise CoaggError(
                 "psql is not on this machine (Debian, Ubuntu: apt-get install postgresql-client)"
             ) from None
-    parts = psycopg.conninfo.conninfo_to_dict(target)
-    environment = dict(os.environ)
-    password = parts.pop("password", None)
-    if password:
-        environment["PGPASSWORD"] = str(password)  # never on the command line, where ps shows it
-    os.execve(
-        program, [program, psycopg.conninfo.make_conninfo("", **parts), *context.args], environment
-    )
+    # never on the command line, where ps shows it
+    shown, secret = database.without_secrets(target)
+    os.execve(program, [program, shown, *context.args], {**os.environ, **secret})

@@ -45,12 +45,10 @@ def run(app: typer.Typer) -> NoReturn:
         _silence()
     except _Wrong as fault:
         _complain_of_call(fault)
-    except OSError as fault:
-        complain(f"{fault.strerror or fault}: {fault.filename or 'the data folder'}")
     except UnicodeEncodeError as fault:
         complain(f"{fault.object!r} is no UTF-8: write it in UTF-8")
     except Exception as fault:
-        said = _database_fault(fault)
+        said = _explained(fault)
         if said is None:
             raise
         complain(said)
@@ -101,22 +99,18 @@ def _complain_of_call(fault: Any) -> None:
     complain(f"{said}{end} Help: {context.command_path if context else 'coagg'} --help")
 
 
-def _database_fault(fault: Exception) -> str | None:
-    """What a fault of the data base means to a user; None for one that is ours."""
+def _explained(fault: Exception) -> str | None:
+    """What a fault of data base, disk or memory means to a user; None for one that is ours."""
+    from coagg import database
+    from coagg.settings import read_settings
+
     psycopg = sys.modules.get("psycopg")  # not loaded: it has raised nothing
-    if psycopg is None or not isinstance(fault, psycopg.Error):
-        return None
-    said = " ".join(str(fault).split())
-    errors = psycopg.errors
-    if isinstance(fault, errors.UndefinedTable | errors.UndefinedColumn | errors.InvalidSchemaName):
-        return f"the data base is older than this program ({said}): coagg db upgrade"
-    if isinstance(fault, errors.InsufficientPrivilege):
-        return f"the data base does not allow it: {said}; ask its administrator"
-    if isinstance(fault, psycopg.OperationalError):
-        return (
-            f"the data base went away: {said}; nothing half-written was kept: start it "
-            "(coagg db start) and call again"
-        )
-    if isinstance(fault, psycopg.DataError):
-        return f"the data base refuses a value: {said}"
-    return None
+    if psycopg is not None:
+        said = " ".join(str(fault).split())
+        errors = psycopg.errors
+        older = errors.UndefinedTable | errors.UndefinedColumn | errors.InvalidSchemaName
+        if isinstance(fault, older):
+            return f"the data base is older than this program ({said}): coagg db upgrade"
+        if isinstance(fault, psycopg.DataError):
+            return f"the data base refuses a value: {said}"
+    return database.explained(fault, read_settings())

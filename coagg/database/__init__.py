@@ -13,7 +13,9 @@ from coagg.database.connection import (
     run_file,
     snapshot,
     upgrade,
+    without_secrets,
 )
+from coagg.database.faults import explained
 
 __all__ = [
     "connect",
@@ -24,8 +26,10 @@ __all__ = [
     "drop",
     "engine",
     "exists",
+    "explained",
     "query_file",
     "run_file",
     "snapshot",
     "upgrade",
+    "without_secrets",
 ]

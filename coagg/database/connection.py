@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 
-from coagg.database import server
+from coagg.database import faults, server
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
@@ -31,10 +31,7 @@ def conninfo(settings: Settings | None = None) -> str:
     settings = settings or read_settings()
     if settings.database_url is None:
         return server.start(settings).conninfo(settings.database_name or MAIN_DATABASE)
-    try:
-        parts = psycopg.conninfo.conninfo_to_dict(settings.database_url)
-    except psycopg.ProgrammingError as fault:
-        raise CoaggError(f"COAGG_DATABASE_URL cannot be read: {_one_line(fault)}") from None
+    parts = _parts(settings.database_url)
     if settings.database_name:
         parts["dbname"] = settings.database_name
     parts.setdefault("dbname", MAIN_DATABASE)
@@ -47,8 +44,21 @@ def database_name(settings: Settings) -> str:
         return settings.database_name
     if settings.database_url is None:
         return MAIN_DATABASE
-    parts = psycopg.conninfo.conninfo_to_dict(settings.database_url)
-    return str(parts.get("dbname") or MAIN_DATABASE)
+    return str(_parts(settings.database_url).get("dbname") or MAIN_DATABASE)
+
+
+def without_secrets(target: str) -> tuple[str, dict[str, str]]:
+    """A connection string fit for a command line, which anybody may read, and the environment.
+
+    The environment holds the password. Other secrets (that of a client key) are left out: the
+    program that connects asks for them.
+    """
+    parts = psycopg.conninfo.conninfo_to_dict(target)
+    secret = {o.keyword.decode() for o in pq.Conninfo.get_defaults() if o.dispchar == b"*"}
+    shown = {name: value for name, value in parts.items() if name not in secret}
+    password = parts.get("password")
+    environment = {"PGPASSWORD": str(password)} if password else {}
+    return psycopg.conninfo.make_conninfo("", **shown), environment
 
 
 def demo_settings(settings: Settings) -> Settings:
@@ -62,11 +72,8 @@ def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connect
     try:
         return psycopg.connect(target, connect_timeout=10, **options)
     except psycopg.OperationalError as fault:
-        remedy = "is it running? (coagg db status)"
-        if f'database "{psycopg.conninfo.conninfo_to_dict(target).get("dbname")}"' in str(fault):
-            remedy = "coagg db upgrade makes it"
         raise CoaggError(
-            f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
+            f"no connection to {_named(target)}: {faults.cause_and_remedy(fault, settings)}"
         ) from None
 
 
@@ -207,7 +214,7 @@ def snapshot(settings: Settings | None = None) -> psycopg.Connection:
 def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
     """An autocommit connection to a data base that is always there."""
     target = psycopg.conninfo.conninfo_to_dict(conninfo(settings))
-    fault: Exception | None = None
+    fault: psycopg.Error | None = None
     for name in ("postgres", "template1", target.get("dbname")):
         try:
             connection = psycopg.connect(
@@ -222,7 +229,9 @@ def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
             yield connection
         return
     assert fault is not None
-    raise CoaggError(f"no connection to the server: {_one_line(fault)}; check COAGG_DATABASE_URL")
+    raise CoaggError(
+        f"no connection to the server: {faults.cause_and_remedy(fault, settings)}"
+    ) from None
 
 
 def _revision(connection: psycopg.Connection) -> str | None:
@@ -254,5 +263,19 @@ def _named(target: str) -> str:
     return f"{parts.get('dbname')} at {parts.get('host', 'localhost')}"
 
 
-def _one_line(fault: BaseException) -> str:
-    return " ".join(str(fault).split())
+def _parts(url: str) -> dict[str, Any]:
+    """Parts of COAGG_DATABASE_URL. Raises CoaggError, which never shows any of it."""
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError as fault:
+        # libpq quotes what it cannot read, which may be the password
+        reason = " ".join(str(fault).split('"')[0].split()) or "its form is wrong"
+        raise CoaggError(
+            f"COAGG_DATABASE_URL cannot be read ({reason} ...): write "
+            "postgresql://USER:PASSWORD@HOST:PORT/NAME, signs like @ / % in it as %40 %2F %25"
+        ) from None
+    if "@" in str(parts.get("host") or ""):
+        raise CoaggError(
+            "COAGG_DATABASE_URL has more than one @: write that of the password as %40"
+        )
+    return parts

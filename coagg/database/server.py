@@ -6,23 +6,20 @@ none, mends what a `kill -9` left, and returns when the server itself answers.
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import hashlib
 import os
 import pwd
 import re
 import shutil
-import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from coagg.database import owner as hands
+from coagg.database import server_log
 from coagg.errors import CoaggError
 from coagg.settings import MAIN_DATABASE, Settings
 
@@ -30,6 +27,7 @@ ROLE = "coagg"
 PORT = 5432  # part of the socket's name only: the server listens on no address
 SOCKET_PATH_LIMIT = 107  # sun_path of Linux
 START_SECONDS = 60
+RECOVERY_SECONDS = 600  # after a crash at most max_wal_size is read again
 
 WAYS = (
     "three ways to have one: set COAGG_DATABASE_URL to a server with PostGIS; or install local "
@@ -55,6 +53,7 @@ max_wal_senders = 0
 jit = off
 client_connection_check_interval = 2000
 timezone = 'UTC'
+log_timezone = 'UTC'
 logging_collector = on
 log_directory = 'log'
 log_filename = 'server-%a.log'
@@ -85,9 +84,16 @@ class Server:
 
     def conninfo(self, database: str = MAIN_DATABASE) -> str:
         """Connection string of a data base of this server."""
-        return psycopg.conninfo.make_conninfo(
-            host=str(self.socket_dir), port=PORT, user=ROLE, dbname=database
-        )
+        place = self.socket_dir
+        parts: dict[str, str | int | None] = {
+            "host": str(place),
+            "port": PORT,
+            "user": ROLE,
+            "dbname": database,
+        }
+        if os.geteuid() == 0 or place.parent == Path("/tmp"):
+            parts["requirepeer"] = self.owner  # nobody else's server may answer there
+        return psycopg.conninfo.make_conninfo("", **parts)
 
     def answers(self, timeout_seconds: int = 3) -> bool:
         """Ask the server itself (a pid file can be fooled by a zombie or a reused pid)."""
@@ -101,13 +107,13 @@ class Server:
 def private_server(settings: Settings) -> Server:
     """The server of the data folder; root's is owned by an unprivileged user."""
     if os.geteuid() != 0:
-        return Server(settings.data_dir / "server", getpass.getuser())
+        return Server(_home(settings.data_dir), _own_name())
     owner = settings.server_user or ("postgres" if _has_user("postgres") else "nobody")
     if not _has_user(owner):
         raise CoaggError(f"no user {owner!r} on this machine: name another in COAGG_SERVER_USER")
     if pwd.getpwnam(owner).pw_uid == 0:
         raise CoaggError("PostgreSQL refuses to run as root: name another in COAGG_SERVER_USER")
-    home = settings.data_dir / "server"
+    home = _home(settings.data_dir)
     if not _reachable(settings.data_dir, owner):
         # a clone in root's home: its owner may not pass, so the server's files live where it may
         tag = hashlib.sha256(bytes(settings.data_dir)).hexdigest()[:12]
@@ -138,17 +144,16 @@ def start(settings: Settings) -> Server:
     if server.answers():
         return server
     bin_dir = binaries()
-    _make_directory(server.home, server.owner)
-    with _exclusive(server.home / "start.lock"):
+    hands.make_home(server.home, server.owner)
+    with hands.exclusive(server.home):
         if server.answers():
             return server
-        if not (server.cluster / "PG_VERSION").exists():
+        if hands.read(server.owner, server.cluster / "PG_VERSION") is None:
             _initialise(server, bin_dir)
         _check_version(server, bin_dir)
-        _make_directory(server.socket_dir, server.owner)
-        (server.cluster / "coagg.conf").write_text(
-            CONFIGURATION.format(socket_dir=server.socket_dir, port=PORT)
-        )
+        hands.make_inside(server.socket_dir, server.owner)
+        configuration = CONFIGURATION.format(socket_dir=server.socket_dir, port=PORT)
+        hands.write(server.owner, server.cluster / "coagg.conf", configuration)
         _remove_stale_locks(server)
         _launch(server, bin_dir)
     return server
@@ -164,9 +169,11 @@ def stop(settings: Settings, mode: str = "fast") -> bool:
         return False
     command = [str(binaries() / "pg_ctl"), "-D", str(server.cluster), "-w"]
     command += ["-t", str(START_SECONDS), "-m", mode, "stop"]
-    done = _as_owner(server, command)
+    done = hands.run_as(server.owner, command)
     if done.returncode:
-        raise CoaggError(f"the server did not stop: {_last_line(done)}")
+        raise CoaggError(
+            f"the server did not stop: {server_log.telling_line(done.stdout) or done.returncode}"
+        )
     return True
 
 
@@ -179,49 +186,61 @@ def status(settings: Settings) -> dict[str, str]:
         "socket": str(server.socket_dir),
         "runs as": server.owner,
     }
-    version = server.cluster / "PG_VERSION"
-    if _exists(version):
-        facts["PostgreSQL"] = version.read_text().strip()
+    version = hands.read(server.owner, server.cluster / "PG_VERSION")
+    if version is not None:
+        facts["PostgreSQL"] = version.strip()
     else:
         facts["state"] = "not made yet (coagg db start makes it)"
     return facts
 
 
 def _initialise(server: Server, bin_dir: Path) -> None:
-    _end_servers_of_removed(server.cluster)
+    _end_servers_of_removed(server)
     new = server.home / "cluster.new"  # renamed when whole, so a kill leaves no half cluster
-    shutil.rmtree(new, ignore_errors=True)
+    hands.remove(server.owner, new)
     command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ROLE, "--encoding", "UTF8"]
     command += ["--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
-    done = _as_owner(server, command)
+    done = hands.run_as(server.owner, command)
     if done.returncode:
-        raise CoaggError(f"initdb failed in {new}: {_last_line(done)}")
-    users = sorted({server.owner, "root", getpass.getuser()})
-    (new / "pg_hba.conf").write_text("local all all peer map=coagg\n")
-    (new / "pg_ident.conf").write_text("".join(f"coagg {user} {ROLE}\n" for user in users))
-    with (new / "postgresql.conf").open("a") as configuration:
-        configuration.write("include 'coagg.conf'\n")  # written anew at every start
-    (new / "coagg.conf").write_text("")
-    new.rename(server.cluster)
+        hands.remove(server.owner, new)
+        line = server_log.telling_line(done.stdout) or f"exit code {done.returncode}"
+        advice = server_log.remedy(line, server.owner, server.home)
+        raise CoaggError(f"initdb failed in {new}: {line}; {advice}")
+    users = sorted({server.owner, "root", _own_name()})
+    identities = "".join(f"coagg {user} {ROLE}\n" for user in users)
+    hands.write(server.owner, new / "pg_hba.conf", "local all all peer map=coagg\n")
+    hands.write(server.owner, new / "pg_ident.conf", identities)
+    configuration = hands.read(server.owner, new / "postgresql.conf") or ""
+    configuration += "include 'coagg.conf'\n"  # written anew at every start
+    hands.write(server.owner, new / "postgresql.conf", configuration)
+    hands.write(server.owner, new / "coagg.conf", "")
+    hands.rename(server.owner, new, server.cluster)
 
 
 def _launch(server: Server, bin_dir: Path) -> None:
+    """Start the server and wait while it lives; CoaggError with its last words when it ends."""
     log = server.home / "start.log"
     command = [str(bin_dir / "pg_ctl"), "-D", str(server.cluster), "-w"]
     command += ["-t", str(START_SECONDS), "-l", str(log)]
     command += ["-o", f"-c unix_socket_directories='{server.socket_dir}'", "start"]
-    deadline = time.monotonic() + START_SECONDS
+    began = time.monotonic()
     while True:
-        done = _as_owner(server, command)
+        before = server_log.sizes(log, server.cluster / "log")
+        done = hands.run_as(server.owner, command)
         if server.answers():
             return
-        if time.monotonic() > deadline:
-            tail = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-            raise CoaggError(
-                f"the private server did not start ({' '.join(tail) or _last_line(done)}); "
-                f"its log is {log}"
-            )
-        # after kill -9 the orphaned backends hold shared memory for a moment longer
+        line = server_log.since(server.owner, before) or server_log.telling_line(done.stdout)
+        ended = "could not start server" in done.stdout
+        if ended and line is not None and not server_log.passes(line):
+            patience = 0
+        elif ended and not _processes_in(str(server.cluster)):
+            patience = START_SECONDS if line is not None else 5
+        else:  # it recovers; or, after kill -9, orphans hold the old shared memory for a moment
+            patience = RECOVERY_SECONDS
+        if time.monotonic() - began >= patience:
+            line = line or "its log says nothing"
+            advice = server_log.remedy(line, server.owner, server.home)
+            raise CoaggError(f"the private server does not start: {line}; {advice} (log: {log})")
         time.sleep(0.5)
         _remove_stale_locks(server)
 
@@ -234,23 +253,23 @@ def _remove_stale_locks(server: Server) -> None:
     """
     if _processes_in(str(server.cluster)):
         return
-    for lock in (
+    hands.remove(
+        server.owner,
         server.cluster / "postmaster.pid",
         server.socket_dir / f".s.PGSQL.{PORT}.lock",
-    ):
-        lock.unlink(missing_ok=True)
+    )
 
 
-def _end_servers_of_removed(cluster: Path) -> None:
+def _end_servers_of_removed(server: Server) -> None:
     """End a server whose data folder was removed under it.
 
     Left alone it would notice within a minute, and take the new server's socket with it.
     """
     deadline = time.monotonic() + START_SECONDS
-    while (orphans := _processes_in(f"{cluster} (deleted)")) and time.monotonic() < deadline:
-        for pid in orphans:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGQUIT)
+    while (orphans := _processes_in(f"{server.cluster} (deleted)")) and time.monotonic() < deadline:
+        pids = map(str, orphans)
+        # as their owner: anybody can name a folder of his own like that
+        hands.run_as(server.owner, ["/bin/sh", "-c", 'kill -QUIT "$@"', "sh", *pids])
         time.sleep(0.2)
 
 
@@ -264,44 +283,6 @@ def _processes_in(folder: str) -> list[int]:
         except OSError:  # gone meanwhile, a zombie, or another user's
             continue
     return found
-
-
-def _as_owner(server: Server, command: list[str]) -> subprocess.CompletedProcess[str]:
-    identity: dict[str, object] = {}
-    if os.geteuid() == 0:
-        entry = pwd.getpwnam(server.owner)
-        identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    return subprocess.run(  # type: ignore[call-overload,no-any-return]
-        command,
-        cwd="/",
-        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": "/"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        **identity,
-    )
-
-
-def _make_directory(path: Path, owner: str) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            entry = pwd.getpwnam(owner)
-            os.chown(path, entry.pw_uid, entry.pw_gid)
-        path.chmod(0o700)
-    except OSError as fault:
-        raise CoaggError(
-            f"cannot make {path}: {fault.strerror}; name another place in COAGG_DATA_DIR"
-        ) from None
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _reachable(path: Path, user: str) -> bool:
@@ -322,8 +303,8 @@ def _reachable(path: Path, user: str) -> bool:
 
 
 def _check_version(server: Server, bin_dir: Path) -> None:
-    made = (server.cluster / "PG_VERSION").read_text().strip()
-    have = _as_owner(server, [str(bin_dir / "postgres"), "--version"]).stdout
+    made = (hands.read(server.owner, server.cluster / "PG_VERSION") or "").strip()
+    have = hands.run_as(server.owner, [str(bin_dir / "postgres"), "--version"]).stdout
     if not re.search(rf"\b{re.escape(made)}[.\d]*\b", have):
         raise CoaggError(
             f"{server.cluster} was made by PostgreSQL {made}, found {have.strip()}: install that "
@@ -346,20 +327,21 @@ def _has_user(name: str) -> bool:
     return True
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except PermissionError:
-        return False
-
-
 def _number(text: str) -> float:
     found = re.match(r"\d+(\.\d+)?", text)
     return float(found.group()) if found else -1.0
 
 
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The line of a PostgreSQL program's output that says what went wrong."""
-    lines = (done.stdout or "").strip().splitlines()
-    telling = [line for line in lines if re.search("error:|FATAL:|PANIC:|could not", line)]
-    return (telling or lines or [f"exit code {done.returncode}"])[-1]
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user without a name
+        return getpass.getuser()
+
+
+def _home(data_dir: Path) -> Path:
+    """The server's folder; through a link where this user or root moved it to another place."""
+    home = data_dir / "server"
+    if home.is_symlink() and home.lstat().st_uid in (0, os.geteuid()):
+        return home.resolve()
+    return home

@@ -11,7 +11,7 @@ import pandas as pd
 import psycopg
 from rich.console import Console
 
-from coagg import database, prepare
+from coagg import database, prepare, writing
 from coagg.analysis.panel.variables import label
 from coagg.analysis.show import maps
 from coagg.analysis.tables.pages.layout import stars, three
@@ -38,6 +38,7 @@ def run(
     began = time.monotonic()
     if not (settings.database_name or "").endswith("_demo"):
         settings = database.demo_settings(settings)
+    writing.passable_folder(settings.data_dir)
     out = out or settings.data_dir / "demo"
 
     def say(text: str) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from coagg.errors import CoaggError
+from coagg.etl.files import limits
 
 
 def read_bytes(path: Path) -> bytes:
     """The file's bytes; CoaggError when it is missing, no file, or may not be read."""
     if not path.is_file():
         raise CoaggError(f"{path}: no such file")
+    limits.check_held(path, path.stat().st_size)
     try:
         return path.read_bytes()
     except PermissionError:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from coagg.errors import CoaggError
-from coagg.etl.files import encodings
+from coagg.etl.files import encodings, limits
 from coagg.etl.files.table_file import (
     MAX_COLUMNS,
     FileState,
@@ -24,7 +24,14 @@ from coagg.etl.files.table_file import (
     checked_headers,
     open_binary,
 )
-from coagg.etl.files.text_records import KEPT_CHARS, Malformed, Records, RecordSplitter, line_blocks
+from coagg.etl.files.text_records import (
+    KEPT_CHARS,
+    MAX_LINE_BYTES,
+    Malformed,
+    Records,
+    RecordSplitter,
+    line_blocks,
+)
 
 DELIMITERS = (",", "\t", "|", ";")
 _FORMATS = {",": "csv", "\t": "tsv"}
@@ -45,6 +52,12 @@ class DelimitedFile(TableFile):
                 if not first.strip():
                     has_bom = has_bom or block.startswith(encodings.UTF8_BOM)
                     first = block.removeprefix(encodings.UTF8_BOM)
+                    if first.startswith(encodings.TOO_LONG.encode()):
+                        raise CoaggError(
+                            f"{path}: its header line is damaged (row_too_long), longer than "
+                            f"{MAX_LINE_BYTES:,} bytes; "
+                            "is it a table with a header line?"
+                        )
                 detector.feed(block)
             self.sha256, self.bytes = stream.received.finish()
         if not first.strip():
@@ -151,7 +164,10 @@ class _ByteStream:
         self._file = open_binary(path)
         packed: Any = HashedFile(self._file) if hashed else self._file
         self.received = packed
-        self._source: Any = gzip.GzipFile(fileobj=packed, mode="rb") if gzipped else packed
+        self._source: Any = packed
+        if gzipped:
+            unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
+            self._source = limits.Counted(path, unpacked, path.stat().st_size)
 
     def read(self, size: int, /) -> bytes:
         try:

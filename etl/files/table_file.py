@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coagg.errors import CoaggError
+from coagg.etl.files import limits
 from coagg.etl.files.encodings import NUL_RECEIVED
 from coagg.etl.files.text_records import Malformed, as_malformed
 
@@ -118,6 +119,7 @@ class TableFile(ABC):
                 tables.append(table)
                 malformed += bad
                 held += table.num_rows + len(bad)
+                self._check_held(tables)
                 while held >= rows:
                     batch = _cut(first, rows, tables, malformed)
                     yield batch
@@ -130,6 +132,14 @@ class TableFile(ABC):
             self.check_unchanged()
             raise CoaggError(f"{self.path}: has a header but no rows; is it the right file?")
         self.check_unchanged()
+
+    def _check_held(self, tables: Sequence[pa.Table]) -> None:
+        """Refuse rows that are too much to hold, as texts named by many rows may be."""
+        if len(tables) > 1 or tables[0].num_rows:
+            size = sum(table.nbytes for table in tables)
+            most = limits.limit(self.bytes, whole=True)
+            if size > most:
+                raise limits.too_large(self.path, "a part of its rows takes", size, most)
 
     @abstractmethod
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:

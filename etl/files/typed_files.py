@@ -20,7 +20,7 @@ import pyarrow.parquet
 import pyreadstat
 
 from coagg.errors import CoaggError
-from coagg.etl.files import encodings
+from coagg.etl.files import encodings, limits, repeats
 from coagg.etl.files.table_file import (
     FileState,
     HashedFile,
@@ -56,8 +56,12 @@ class _TypedFile(TableFile):
         """
         try:
             yield
-        except (CoaggError, KeyboardInterrupt, SystemExit, MemoryError):
+        except (CoaggError, KeyboardInterrupt, SystemExit):
             raise
+        except MemoryError:
+            raise CoaggError(
+                f"{self.path}: takes more memory to read than there is; save it in parts, or as csv"
+            ) from None
         except BaseException as fault:
             reason = " ".join(str(fault).split())[:200] or type(fault).__name__
             raise CoaggError(
@@ -78,6 +82,7 @@ class WorkbookFile(_TypedFile):
     def __init__(self, path: Path, state: FileState) -> None:
         """Read the first sheet. Raises CoaggError."""
         super().__init__(path, state)
+        limits.check_workbook(path)
         with self._library():
             workbook = fastexcel.read_excel(path.read_bytes())
             sheet = self._sheet(workbook, 0)
@@ -154,6 +159,13 @@ class StataFile(_TypedFile):
         if not self._rows:
             raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
         texts = [name for name in self._names if self._kinds[name] == "string"]
+        longest = repeats.stata_longest(path)
+        # a strL states no width of its own
+        widths = [about.variable_storage_width[name] or longest for name in self._names]
+        most = limits.limit(self.bytes, whole=True)
+        if longest > limits.LONGEST_TEXT:
+            raise limits.too_large(path, "holds a text of", longest, limits.LONGEST_TEXT)
+        self._rows_held = max(most // 8 // max(sum(widths), 1), 1)
         detector = encodings.EncodingDetector()
         detector.feed("\n".join(self._names).encode("latin-1", "replace") + b"\n")
         for _, values in self._chunks(texts) if texts else ():
@@ -181,7 +193,7 @@ class StataFile(_TypedFile):
     def _chunks(
         self, names: list[str], rows: int = 50_000
     ) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        rows = max(min(rows, _CELLS_HELD // len(names)), 1)
+        rows = max(min(rows, _CELLS_HELD // len(names), self._rows_held), 1)
         for start in range(0, self._rows, rows):
             values, _ = self._read(row_offset=start, row_limit=rows, usecols=names)
             expected = min(rows, self._rows - start)
@@ -244,7 +256,9 @@ class ParquetFile(_TypedFile):
         with self._opened() as file:
             names = dict(zip(self.headers, file.schema_arrow.names, strict=True))
             received = [names[header] for header in columns]
-            batches = file.iter_batches(rows, columns=received, use_threads=False)
+            with self._library():
+                at_once = repeats.parquet_rows(self.path, received, rows)
+            batches = file.iter_batches(at_once, columns=received, use_threads=False)
             while True:
                 with self._library():
                     batch = next(batches, None)

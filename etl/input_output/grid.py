@@ -20,7 +20,7 @@ import fastexcel
 import numpy as np
 
 from coagg.errors import CoaggError
-from coagg.etl.files import csv_tables
+from coagg.etl.files import csv_tables, limits
 
 # Codes (or labels, without blanks, in lower case) of the margins.
 BOTTOM = {
@@ -68,6 +68,8 @@ def read_matrix(path: Path) -> Matrix:
     data = csv_tables.read_bytes(path)
     sha256, size = hashlib.sha256(data).hexdigest(), len(data)
     if data.startswith(_WORKBOOKS):
+        if data.startswith(_WORKBOOKS[1]):
+            limits.check_workbook(path)
         text, numbers = _workbook_cells(path, data)
         format_ = "xls" if data.startswith(_WORKBOOKS[0]) else "xlsx"
         encoding = None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg
 
-from coagg import database
-from coagg.errors import CoaggError
+from coagg import database, writing
+from coagg.errors import CoaggError, remedy
 from coagg.settings import Settings
 
 COLUMNS = (
@@ -21,7 +21,9 @@ def export_review(settings: Settings, path: Path) -> int:
     """Write all candidates, those with most patents first; returns the number of applicants.
 
     In the column decision, `yes` beside one firm says that it is the one; `none` beside any says
-    that none is; empty leaves it open. Decisions made before are filled in.
+    that none is; empty leaves it open. Decisions made before are filled in. Names that a
+    spreadsheet would take for a formula have an apostrophe in front, which `import_review` takes
+    away. The file holds names of firms: only its owner may read it.
     """
     with database.connect(settings) as connection:
         rows = connection.execute(
@@ -33,10 +35,13 @@ def export_review(settings: Settings, path: Path) -> int:
             "ORDER BY max(c.patents) OVER (PARTITION BY c.applicant_name) DESC, c.applicant_name, "
             "c.score DESC, c.panel_id"
         ).fetchall()
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+    try:
+        with writing.open_private(path, encoding="utf-8-sig", newline="") as file:
+            writer = writing.CsvWriter(file)
+            writer.writerow(COLUMNS)
+            writer.writerows(rows)
+    except OSError as fault:
+        raise CoaggError(f"{path} cannot be written: {fault.strerror}; {remedy(fault)}") from None
     return len({row[0] for row in rows})
 
 
@@ -90,7 +95,10 @@ def _read(path: Path) -> list[tuple[int, dict[str, str]]]:
                     f"{path}: no column {', '.join(sorted(missing))}; coagg match review "
                     "--export writes a file that has them"
                 )
-            rows = [(reader.line_num, {k: v or "" for k, v in row.items() if k}) for row in reader]
+            rows = [
+                (reader.line_num, {k: writing.received_cell(v or "") for k, v in row.items() if k})
+                for row in reader
+            ]
     except UnicodeDecodeError:
         raise CoaggError(f"{path}: not UTF-8; save it as CSV UTF-8") from None
     return rows

@@ -17,15 +17,16 @@ from typing import Any
 import pyarrow as pa
 
 from coagg.errors import CoaggError
-from coagg.etl.files import encodings, readers
+from coagg.etl.files import encodings, limits, readers
 from coagg.etl.files.table_file import (
+    MAX_COLUMNS,
     FileState,
     HashedFile,
     TableFile,
     checked_headers,
     open_binary,
 )
-from coagg.etl.files.text_records import KEPT_CHARS, Malformed, line_blocks
+from coagg.etl.files.text_records import KEPT_CHARS, MAX_LINE_BYTES, Malformed, line_blocks
 
 RECORD = "<REC>"
 _LABEL = re.compile(r"<([^<>=\n]{1,60})>=(.*)")
@@ -70,6 +71,11 @@ class TrsFile(TableFile):
             for block in line_blocks(self._unpacked(hashed)):
                 detector.feed(block)
                 labels.update(dict.fromkeys(_LABEL_BYTES.findall(block)))
+                if len(labels) > MAX_COLUMNS:
+                    raise CoaggError(
+                        f"{path}: has more than {MAX_COLUMNS} different <label>=value lines; "
+                        "is it the patent office's raw text?"
+                    )
             self.sha256, self.bytes = hashed.finish()
         encoding = detector.encoding()
         if encoding is None:
@@ -88,8 +94,12 @@ class TrsFile(TableFile):
         schema = pa.schema([(header, pa.string()) for header in columns])
         held: list[dict[str, str | None]] = []
         malformed: list[Malformed] = []
-        for number, (record, lines) in enumerate(self._records(), start=1):
-            if record:
+        for number, (record, lines, too_long) in enumerate(self._records(), start=1):
+            if too_long:
+                text = "\n".join(lines)[:KEPT_CHARS]
+                detail = f"a record of more than {MAX_LINE_BYTES} characters; its beginning is kept"
+                malformed.append(Malformed(number, "row_too_long", detail, text))
+            elif record:
                 held.append({header: record.get(header) or None for header in columns})
             else:
                 text = "\n".join(lines)[:KEPT_CHARS]
@@ -101,16 +111,22 @@ class TrsFile(TableFile):
                 held, malformed = [], []
         yield pa.Table.from_pylist(held, schema), malformed
 
-    def _records(self) -> Iterator[tuple[dict[str, str], list[str]]]:
-        """Fields of each record; and its lines where it has no field."""
+    def _records(self) -> Iterator[tuple[dict[str, str], list[str], bool]]:
+        """Fields of each record; its lines where it has no field; whether it is too long."""
         record: dict[str, str] = {}
         loose: list[str] = []
-        label, begun = "", False
+        label, begun, size = "", False, 0
         for line in self._lines():
             if line.strip() == RECORD:
                 if begun or loose:
-                    yield record, loose
-                record, loose, label, begun = {}, [], "", True
+                    yield record, loose, size > MAX_LINE_BYTES
+                record, loose, label, begun, size = {}, [], "", True, 0
+                continue
+            size += len(line) + 1
+            if size > MAX_LINE_BYTES:
+                if record:
+                    beginning = [f"<{name}>={value}" for name, value in record.items()]
+                    record, loose = {}, ["\n".join(beginning)[:KEPT_CHARS]]
                 continue
             found = _LABEL.fullmatch(line)
             if found:
@@ -122,7 +138,7 @@ class TrsFile(TableFile):
             elif line.strip():
                 loose.append(line)
         if begun or loose:
-            yield record, loose
+            yield record, loose, size > MAX_LINE_BYTES
 
     def _lines(self) -> Iterator[str]:
         with closing(open_binary(self.path)) as file:
@@ -139,7 +155,8 @@ class _Unpacked:
 
     def __init__(self, path: Path, file: Any) -> None:
         self._path = path
-        self._source = gzip.GzipFile(fileobj=file, mode="rb")
+        unpacked = gzip.GzipFile(fileobj=file, mode="rb")
+        self._source = limits.Counted(path, unpacked, path.stat().st_size)
 
     def read(self, size: int, /) -> bytes:
         try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 
+from coagg import writing
 from coagg.analysis.tables.pages.layout import HEAD_BREAK
 from coagg.analysis.tables.pages.notes import TEST_WORDS
 from coagg.analysis.tables.store import StoredTable
@@ -19,7 +19,7 @@ FIELDS = (
 def table_csv(table: StoredTable) -> str:
     """Every stored number of a table: `part` says what it is."""
     made = io.StringIO()
-    out = csv.writer(made, lineterminator="\n")
+    out = writing.CsvWriter(made, lineterminator="\n")
     out.writerow(FIELDS)
 
     def number(value: object) -> object:

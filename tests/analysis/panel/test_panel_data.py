@@ -1,5 +1,8 @@
 """The panel as arrays: the same numbers as in SQL, a cache that knows when it is stale."""
 
+import os
+import time
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -80,3 +83,33 @@ def test_cells_and_pairs_and_a_cache_that_is_read_again_when_stale(world):
     assert not place.exists()
     left = list(place.parent.glob(f"pairs-{world.settings.database_name}-*"))
     assert left == [pair_parquet(world.settings, number, "CN")]
+
+
+def test_caches_of_what_is_gone_are_removed_at_the_next_use(world, databases):
+    number = world.measurement_id
+    world.connection.commit()
+    build_panel(world.settings, number, 2007)
+    folder = world.settings.cache_dir
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    name, other = world.settings.database_name, databases.empty().database_name
+    key = "0123456789abcdef"
+    gone = [
+        folder / f"pairs-{name}-CN-{number + 99}-{key}.parquet",  # a measurement that is no more
+        folder / f"pairs-{other}-CN-1-{key}.parquet",  # a data base that is no more
+        folder / "tmpabcdef.part",  # of a run that was killed
+    ]
+    kept = [
+        folder / f"pairs-postgres-CN-1-{key}.parquet",  # a data base that is there
+        folder / f"pairs-{other}-CN-2-{key}.parquet",  # used within a day
+    ]
+    for file in [*gone, *kept]:
+        file.write_text("x")
+        if file != kept[1]:
+            os.utime(file, (time.time() - 2 * 86_400,) * 2)
+    place = pair_parquet(world.settings, number, "CN")
+    assert [file.name for file in gone if file.exists()] == []
+    assert [file.name for file in kept if not file.exists()] == []
+    assert (folder.stat().st_mode & 0o777, place.stat().st_mode & 0o777) == (0o700, 0o600)
+    for file in kept:
+        file.unlink()

@@ -70,7 +70,9 @@ def test_all_numbers_are_found():
     assert len(found) > 40
 
 
-@pytest.mark.parametrize(("words", "option", "info"), NUMBERS, ids=str)
+@pytest.mark.parametrize(
+    ("words", "option", "info"), NUMBERS, ids=[f"{' '.join(w)} {o}" for w, o, _ in NUMBERS]
+)
 def test_a_number_that_cannot_be_is_one_line(refusal, words, option, info):
     assert info.min is not None
     assert info.max is not None
