@@ -168,8 +168,8 @@ def record(
         "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             report.kind, report.dataset, report.file, sha256, file_bytes, report.format,
-            report.encoding, report.layout, made_from.sha256, Jsonb(made_from.as_json()), report.rows_read, report.rows_clean,
-            report.rows_refused, Jsonb(counts), VERSION,
+            report.encoding, report.layout, made_from.sha256, Jsonb(made_from.as_json()),
+            report.rows_read, report.rows_clean, report.rows_refused, Jsonb(counts), VERSION,
         ),
     )  # fmt: skip
 

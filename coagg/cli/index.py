@@ -11,7 +11,7 @@ import typer
 
 from coagg.analysis.coagglomeration import IndexSettings
 from coagg.analysis.measurement.index import IndexRequest, MeasureReport, measure
-from coagg.console import console, progress, settings, table
+from coagg.console import console, errors, progress, settings, table
 
 DEFAULT_SEED = 1998
 
@@ -138,6 +138,8 @@ def run(request: IndexRequest) -> MeasureReport:
 
 def print_report(report: MeasureReport) -> None:
     """What was measured and what it cost."""
+    if report.gone:
+        errors.print(f"no firms any more, taken out: {', '.join(report.gone)}", markup=False)
     console.print(
         table(
             f"Measurement {report.measurement_id}",

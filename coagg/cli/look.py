@@ -12,6 +12,10 @@ from coagg.analysis.show import maps
 from coagg.analysis.show import top_pairs as pairs
 from coagg.console import console, settings, table
 from coagg.demo import run as demo_run
+from coagg.rebuild.stale import older_results
+
+OLDER_TITLE = "results older than their inputs"
+OLDER_SHOWN = 5  # with their reasons
 
 show = typer.Typer(help="Show results.", no_args_is_help=True)
 
@@ -77,11 +81,18 @@ def check() -> None:
     """List what is wrong with the data base. Exit code 1 when anything is."""
     with database.connect(settings()) as connection:
         found = connection.execute("SELECT title, problems, hint FROM ops.checks").fetchall()
+    older = older_results(settings())
+    hint = "coagg rebuild --dry-run says which and why; coagg rebuild makes them anew"
+    found.append((OLDER_TITLE, len(older), hint))
     bad = [row for row in found if row[1]]
     rows = [(f"{problems:,}", title) for title, problems, _ in found]
     console.print(table("Checks", ("count", "what"), rows, right=(0,)))
     for title, _, hint in bad:
         console.print(f"{title}: {hint}", markup=False, soft_wrap=True)
+        for name in list(older)[:OLDER_SHOWN] if title == OLDER_TITLE else ():
+            console.print(f"  {name}: {older[name]}", markup=False, soft_wrap=True)
+    if len(older) > OLDER_SHOWN:
+        console.print(f"  and {len(older) - OLDER_SHOWN:,} more")
     console.print(f"{len(found) - len(bad)} of {len(found)} checks found nothing")
     if bad:
         raise typer.Exit(1)

@@ -8,15 +8,21 @@ from typing import Annotated
 
 import typer
 
-from coagg import prepare
+from coagg import database, prepare
 from coagg.console import console, errors, progress, settings
 from coagg.errors import CoaggError
-from coagg.rebuild.engine import Outcome, RebuildReport
+from coagg.rebuild.engine import Outcome, RebuildReport, from_nothing
 from coagg.rebuild.engine import rebuild as do_rebuild
 from coagg.rebuild.manifest import Manifest, read_manifest
 from coagg.rebuild.steps import Chain
 
-COLOURS = {"done": "green", "failed": "red", "left out": "red", "would be done": "yellow"}
+COLOURS = {
+    "done": "green",
+    "failed": "red",
+    "left out": "red",
+    "would be done": "yellow",
+    "may be done": "yellow",
+}
 
 
 def rebuild(
@@ -37,13 +43,15 @@ def rebuild(
 ) -> None:
     """Bring everything up to date: files, links, index, panel, tables.
 
-    Steps whose inputs are unchanged are skipped; the others say what changed. A step that fails
-    leaves what was there, and the exit code is 2. Made for a nightly schedule: two rebuilds of one
-    data base cannot meet.
+    Steps whose inputs are unchanged are skipped; the others say what changed. A dry run writes
+    nothing; it says what would be done, and what may be done when a step before it gives other
+    rows. A step that fails leaves what was there, and the exit code is 2. Made for a nightly
+    schedule: two rebuilds of one data base cannot meet.
     """
     manifest = read_manifest(inputs) if inputs else Manifest()
     configured = settings()
-    for line in prepare.prepare(configured):
+    absent = dry_run and not database.exists(configured)
+    for line in prepare.pending(configured) if dry_run else prepare.prepare(configured):
         errors.print(line, markup=False, soft_wrap=True)
     with progress() as bar:
         task = bar.add_task("rebuild", total=None, rate="")
@@ -51,13 +59,11 @@ def rebuild(
         def show(step: str, done: int, total: int) -> None:
             bar.update(task, description=step, completed=done, total=total)
 
-        chain = Chain(configured, manifest, workers, show)
-        report = do_rebuild(
-            configured,
-            chain.steps(tuple(survey_year or ())),
-            dry_run=dry_run,
-            force=force,
-            say=print_outcome,
+        steps = Chain(configured, manifest, workers, show, absent).steps(tuple(survey_year or ()))
+        report = (
+            from_nothing(steps, print_outcome)
+            if absent
+            else do_rebuild(configured, steps, dry_run=dry_run, force=force, say=print_outcome)
         )
     finish(report)
 

@@ -16,6 +16,7 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from coagg.database import server
@@ -126,8 +127,7 @@ def upgrade(settings: Settings | None = None) -> list[str]:
         guard.execute("SELECT pg_advisory_lock(%s)", (UPGRADE_LOCK,))
         before = _revision(guard)
         _check_extension(guard)
-        configuration = Config()
-        configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
+        configuration = _configuration()
         with engine(settings).connect() as connection:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
@@ -139,10 +139,36 @@ def upgrade(settings: Settings | None = None) -> list[str]:
     return done
 
 
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
+    return configuration
+
+
+def pending(settings: Settings) -> list[str]:
+    """What `upgrade` would do with a data base that is there, in words; nothing is written."""
+    head = ScriptDirectory.from_config(_configuration()).get_current_head()
+    with snapshot(settings) as connection:
+        before = _revision(connection)
+        if before != head:
+            return [f"schema {before or 'empty'} would be upgraded to {head} first"]
+        row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
+        if row is None or row[0] != _definitions()[1]:
+            return ["definitions would be applied first"]
+    return []
+
+
+def _definitions() -> tuple[list[Path], str]:
+    """The definition files, in order, and a hash over them; comments are content there."""
+    files = sorted((SQL / "definitions").glob("*.sql"))
+    return files, hashlib.sha256(
+        b"".join(f.name.encode() + f.read_bytes() for f in files)
+    ).hexdigest()
+
+
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
     """Re-apply all of sql/definitions, in one transaction, when any file of it changed."""
-    files = sorted((SQL / "definitions").glob("*.sql"))
-    digest = hashlib.sha256(b"".join(f.name.encode() + f.read_bytes() for f in files)).hexdigest()
+    files, digest = _definitions()
     row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
     if row and row[0] == digest:
         return []

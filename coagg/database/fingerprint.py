@@ -45,6 +45,10 @@ class Fingerprint:
         """One hash over all parts and their names."""
         return hashlib.sha256(canonical(self.as_json()).encode()).hexdigest()
 
+    def only(self, *names: str) -> Fingerprint:
+        """Those of its parts."""
+        return Fingerprint(tuple(part for part in self.parts if part[0] in names))
+
     def as_json(self) -> dict[str, str]:
         """The mapping, as it is stored."""
         return dict(self.parts)

@@ -115,6 +115,21 @@ def load_reference(
     return ReferenceReport(loaded, unchanged, time.perf_counter() - begun)
 
 
+def pending(connection: psycopg.Connection) -> list[str]:
+    """Sources that `load_reference` would load, files of the user's own left as they are."""
+    try:
+        held = _held(connection)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        held = {}
+        connection.rollback()
+    return [
+        source.name
+        for source in _sources(None, {}, ())
+        if not held.get(source.name, ("", False))[1]
+        and held.get(source.name, ("", False))[0] != source.sha256()
+    ]
+
+
 def code_sets(connection: psycopg.Connection) -> dict[str, set[str]]:
     """All codes (divisions and below) of every classification that is loaded."""
     rows = connection.execute(

@@ -7,6 +7,25 @@ ALTER TABLE coagglomeration.unit ADD COLUMN inputs jsonb;
 ALTER TABLE coagglomeration.comparison_cell ADD COLUMN inputs jsonb;
 ALTER TABLE panel.build ADD COLUMN inputs jsonb;
 ALTER TABLE estimates.run ADD COLUMN inputs jsonb;
+
+-- a table that cannot be estimated is not tried again from the same
+CREATE TABLE estimates.refusal (
+    measurement_id integer NOT NULL REFERENCES coagglomeration.measurement,
+    table_name text NOT NULL,
+    options jsonb NOT NULL,
+    inputs jsonb NOT NULL,
+    reason text NOT NULL,
+    refused_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (measurement_id, table_name, options)
+);
+COMMENT ON TABLE estimates.refusal IS 'Tables that cannot be estimated, and why; a row goes when one can.';
+COMMENT ON COLUMN estimates.refusal.measurement_id IS 'The measurement of the index.';
+COMMENT ON COLUMN estimates.refusal.table_name IS 'Name of the table.';
+COMMENT ON COLUMN estimates.refusal.options IS 'Options of the run that change a number.';
+COMMENT ON COLUMN estimates.refusal.inputs IS 'Hash of each input by name; the same again: not tried.';
+COMMENT ON COLUMN estimates.refusal.reason IS 'Why it cannot be estimated.';
+COMMENT ON COLUMN estimates.refusal.refused_at IS 'When.';
+
 COMMENT ON COLUMN ops.load.inputs IS 'Hash of each input by name: file, layout, datum, places, codes, rules; null: made before this was kept.';
 COMMENT ON COLUMN ops.input_load.inputs IS 'Hash of each input by name: files, layout, rules; null: made before this was kept.';
 COMMENT ON COLUMN ops.match_run.inputs IS 'Hash of each input by name: firms, patents, decisions, settings, rules; null: made before this was kept.';
