@@ -9,6 +9,18 @@ from coagg.etl.reference import load as reference
 from coagg.settings import Settings
 
 
+def pending(settings: Settings) -> list[str]:
+    """What `prepare` would do, in words; nothing is written."""
+    if not database.exists(settings):
+        return [f"data base {database.database_name(settings)} would be made first"]
+    found = database.pending(settings)
+    with database.snapshot(settings) as connection:
+        names = reference.pending(connection)
+    if names:
+        found.append(f"reference data would be loaded first: {', '.join(names)}")
+    return found
+
+
 def prepare(settings: Settings, **own: Any) -> list[str]:
     """Upgrade the schema and load the reference data; returns what was done.
 

@@ -1,14 +1,13 @@
 """The ledger of inputs beside the firms, and what every loader does alike: keep, copy, record.
 
-A loader opens its file, asks `unchanged`, writes its rows and calls `record`, all in one
-transaction that it holds alone for its kind of file (`hold`).
+A loader opens its file, says what a load of it is made from, asks `why_of` whether that is what
+stands, writes its rows and calls `record`, all in one transaction that it holds alone for its kind
+of file (`hold`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import writing
+from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, refreshed, why
 from coagg.errors import CoaggError, remedy
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -52,13 +52,17 @@ class InputReport:
     unchanged: bool = False
 
 
-def settings_key(parts: Mapping[str, Any]) -> str:
-    """Hash over everything beside the file that makes a load the same load, and the code's version.
-
-    `parts` must be fit for JSON.
-    """
-    text = json.dumps({**parts, "code": VERSION}, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+# rows of a dataset in the tables; those of rows taken over by another are booked as refused
+_HELD = {
+    "patents": "SELECT count(*) FROM clean.patent WHERE dataset = %s",
+    "citations": "SELECT count(*) FROM clean.citation WHERE dataset = %s",
+    "input-output": "SELECT sectors FROM reference.io_table WHERE io_table = %s AND sectors = "
+    "(SELECT count(*) FROM reference.io_sector AS s WHERE s.io_table = io_table.io_table) AND "
+    "sectors * sectors = (SELECT count(*) FROM reference.io_flow AS f "
+    "WHERE f.io_table = io_table.io_table)",
+    "sector-map": "SELECT count(*) FROM reference.io_sector_industry "
+    "WHERE io_table || ' ' || classification = %s",
+}
 
 
 def hold(connection: psycopg.Connection, kind: str) -> None:
@@ -70,18 +74,71 @@ def hold(connection: psycopg.Connection, kind: str) -> None:
         raise CoaggError(f"another load of {kind} is running: wait for it, or stop it")
 
 
-def unchanged(
-    connection: psycopg.Connection, kind: str, dataset: str, sha256: str, key: str
-) -> InputReport | None:
-    """The report of the current load when it is of this file with these settings, else None."""
+def why_of(
+    connection: psycopg.Connection, kind: str, dataset: str, made_from: Fingerprint
+) -> str | None:
+    """Why the load of the dataset that stands is not this one; None when it is."""
+    row = connection.execute(
+        "SELECT inputs, rows_clean, rows_refused FROM ops.input_load "
+        "WHERE kind = %s AND dataset = %s AND superseded_at IS NULL",
+        (kind, dataset),
+    ).fetchone()
+    if row is None:
+        return NEVER
+    if said := why(row[0], made_from):
+        return said
+    return None if _is_there(connection, kind, dataset, row[1], row[2]) else MISSING
+
+
+def stale_loads(
+    connection: psycopg.Connection, kind: str, parts: Mapping[str, object]
+) -> dict[str, str]:
+    """Loads of a kind that their rules and codes (`parts`) have left behind, by name, and why."""
+    found = {}
+    for dataset, made_from, clean, refused in connection.execute(
+        "SELECT dataset, inputs, rows_clean, rows_refused FROM ops.input_load "
+        "WHERE kind = %s AND superseded_at IS NULL ORDER BY dataset",
+        (kind,),
+    ).fetchall():
+        said = why(made_from, refreshed(made_from, parts))
+        if said is None and not _is_there(connection, kind, dataset, clean, refused):
+            said = MISSING
+        if said:
+            found[f"{kind} {dataset}"] = said
+    return found
+
+
+def current(connection: psycopg.Connection, *kinds: str) -> list[list[str]]:
+    """Kind, dataset and fingerprint of each load that stands; for what is made from them."""
+    rows = connection.execute(
+        "SELECT kind, dataset, file_sha256, settings_sha256 FROM ops.input_load "
+        "WHERE kind = ANY(%s) AND superseded_at IS NULL ORDER BY kind, dataset",
+        (list(kinds),),
+    ).fetchall()
+    return [list(row) for row in rows]
+
+
+def _is_there(
+    connection: psycopg.Connection, kind: str, dataset: str, clean: int, refused: int
+) -> bool:
+    """Whether the rows of a load are all in the tables."""
+    held = connection.execute(_HELD[kind], (dataset,)).fetchone()
+    left_out = connection.execute(
+        "SELECT count(*) FROM clean.refused_input WHERE kind = %s AND dataset = %s",
+        (kind, dataset),
+    ).fetchone()
+    return held == (clean,) and left_out == (refused,)
+
+
+def standing(connection: psycopg.Connection, kind: str, dataset: str) -> InputReport:
+    """The report of the load that stands."""
     row = connection.execute(
         "SELECT file_name, layout, file_format, file_encoding, rows_read, rows_clean, "
         "rows_refused, counts FROM ops.input_load WHERE kind = %s AND dataset = %s "
-        "AND superseded_at IS NULL AND file_sha256 = %s AND settings_sha256 = %s",
-        (kind, dataset, sha256, key),
+        "AND superseded_at IS NULL",
+        (kind, dataset),
     ).fetchone()
-    if row is None:
-        return None
+    assert row is not None
     *told, counts = row
     name, layout, format_, encoding, read, clean, refused = told
     return InputReport(
@@ -91,7 +148,12 @@ def unchanged(
 
 
 def record(
-    connection: psycopg.Connection, report: InputReport, *, sha256: str, file_bytes: int, key: str
+    connection: psycopg.Connection,
+    report: InputReport,
+    *,
+    sha256: str,
+    file_bytes: int,
+    made_from: Fingerprint,
 ) -> None:
     """Write the load into ops.input_load in place of the one its dataset had."""
     connection.execute(
@@ -102,13 +164,13 @@ def record(
     counts = {"reasons": report.reasons, "flags": report.flags, "facts": report.facts}
     connection.execute(
         "INSERT INTO ops.input_load (kind, dataset, file_name, file_sha256, file_bytes, "
-        "file_format, file_encoding, layout, settings_sha256, rows_read, rows_clean, "
-        "rows_refused, counts, code_version) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "file_format, file_encoding, layout, settings_sha256, inputs, rows_read, "
+        "rows_clean, rows_refused, counts, code_version) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             report.kind, report.dataset, report.file, sha256, file_bytes, report.format,
-            report.encoding, report.layout, key, report.rows_read, report.rows_clean,
-            report.rows_refused, Jsonb(counts), VERSION,
+            report.encoding, report.layout, made_from.sha256, Jsonb(made_from.as_json()),
+            report.rows_read, report.rows_clean, report.rows_refused, Jsonb(counts), VERSION,
         ),
     )  # fmt: skip
 

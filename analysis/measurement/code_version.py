@@ -1,27 +1,17 @@
-"""Version of the arithmetic behind the index: changes when any of its source changes."""
+"""What of the program counts in an index: the number of its rules, and pot, which solves parts."""
 
 from __future__ import annotations
 
-import hashlib
+from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
+from coagg.analysis.measurement import INDEX_CODE
 from coagg.version import VERSION
 
-ROOMS = Path(__file__).parents[1]
-ALONE = ("cells/points.py", "cells/projection.py", "cells/read.py")
+CODE_VERSION = f"{VERSION}+index.{INDEX_CODE}"
 
 
-def _sources() -> list[Path]:
-    rooms = sorted((ROOMS / "coagglomeration").glob("*.py"))
-    return [*rooms, *(ROOMS / name for name in ALONE)]
-
-
-def _digest() -> str:
-    digest = hashlib.sha256(version("pot").encode())
-    for file in _sources():
-        digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-CODE_VERSION = f"{VERSION}+{_digest()}"
+@cache
+def code_parts() -> dict[str, object]:
+    """Parts of the fingerprint of an index, by name."""
+    return {"code": INDEX_CODE, "pot": version("pot")}

@@ -1,23 +1,21 @@
 """Compute the comparison indices of a survey year's cells and correlate them with the index.
 
 A cell is computed on the points of the measurement it is compared with (same treatment of pile-ups,
-same industries), and replaced in one transaction. Its input hash covers the points, the weights,
-the year's totals, the settings and the code, so an unchanged cell is skipped.
+same industries), and replaced in one transaction. It is made from the points, the weights, the
+year's totals, the settings and the code, so an unchanged cell is skipped.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field
-from functools import cache
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 import psycopg
+from psycopg.types.json import Jsonb
 from threadpoolctl import threadpool_limits
 
 from coagg import database
@@ -26,6 +24,8 @@ from coagg.analysis.cells.points import OWN
 from coagg.analysis.cells.read import CellRules, read_cell, read_totals, read_weights
 from coagg.analysis.comparison import employment as shares
 from coagg.analysis.comparison.pairs import COMPARISONS, EGK, comparison_pairs, rank_correlations
+from coagg.analysis.measurement import COMPARISON_CODE
+from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -96,7 +96,7 @@ Progress = Callable[[int, int], None]  # cells done, cells in all
 
 
 @dataclass(frozen=True)
-class _Input:
+class CellInput:
     """A cell as arrays: N firms of the pool, J industries, and the whole year's totals (C, K)."""
 
     code: str
@@ -110,26 +110,15 @@ class _Input:
     without_employment: int
     totals: pd.DataFrame
     points_sha256: str
-    input_sha256: str
+    inputs: Fingerprint
 
     @property
     def areas(self) -> int:
+        """Prefectures with firms."""
         return len(np.unique(self.prefecture))
 
 
-@cache
-def code_version() -> str:
-    """Version of the arithmetic of the comparison indices: changes with any of its source."""
-    here = Path(__file__).parents[1]
-    digest = hashlib.sha256(f"numpy {np.__version__}".encode())
-    sources = [
-        *sorted((here / "comparison").glob("*.py")),
-        here / "cells" / "points.py",
-        here / "cells" / "read.py",
-    ]
-    for file in (*sources, here / "cells" / "projection.py", Path(__file__)):
-        digest.update(file.name.encode() + file.read_bytes())
-    return f"{VERSION}+{digest.hexdigest()[:12]}"
+CODE_VERSION = f"{VERSION}+comparison.{COMPARISON_CODE}"
 
 
 def compare(
@@ -147,21 +136,15 @@ def compare(
         raise CoaggError(f"seed {request.seed}: at least 0 is needed")
     report = CompareReport()
     with database.snapshot(settings) as reader:
-        cells = list(_inputs(reader, request, report))
+        cells = list(inputs_of(reader, request, report))
     with database.connect(settings, autocommit=True) as writer:  # a cell is a transaction
         for done, cell in enumerate(cells):
             progress(done, len(cells))
             key = (request.country, request.survey_year, cell.code)
-            known = writer.execute(
-                f"SELECT input_sha256, cpu_seconds FROM coagglomeration.comparison_cell "
-                f"WHERE {CELL}",
-                key,
-            ).fetchone()
-            skipped = known is not None and known[0] == cell.input_sha256
+            said, known_seconds = cell_why(writer, key, cell)
+            skipped = said is None
             cpu_seconds = (
-                float(known[1])
-                if skipped and known
-                else _compute(writer, key, cell, request, report.weights)
+                known_seconds if skipped else _compute(writer, key, cell, request, report.weights)
             )
             report.cells.append(
                 CellComparison(
@@ -174,9 +157,30 @@ def compare(
     return report
 
 
-def _inputs(
+def cell_why(
+    connection: psycopg.Connection, key: tuple[str, int, str], cell: CellInput
+) -> tuple[str | None, float]:
+    """Why a cell must be computed, None when it is stored in full as it would be; CPU seconds."""
+    row = connection.execute(
+        f"SELECT inputs, cpu_seconds, "
+        f"(SELECT count(*) FROM coagglomeration.comparison WHERE {CELL}), "
+        f"(SELECT count(*) FROM coagglomeration.industry_comparison WHERE {CELL}) "
+        f"FROM coagglomeration.comparison_cell WHERE {CELL}",
+        (*key, *key, *key),
+    ).fetchone()
+    if row is None:
+        return NEVER, 0.0
+    before, seconds, of_pairs, of_industries = row
+    number = len(cell.industries)
+    pairs = number * (number - 1)
+    kinds = len(COMPARISONS) if cell.weight.any() else len(COMPARISONS) - 1
+    whole = of_industries == number and of_pairs == pairs * kinds
+    return why(before, cell.inputs) or (None if whole else MISSING), float(seconds)
+
+
+def inputs_of(
     connection: psycopg.Connection, request: CompareRequest, report: CompareReport
-) -> Iterator[_Input]:
+) -> Iterator[CellInput]:
     """Cells to compare; sets `weights` and `not_measured` of the report."""
     chosen = firm_points.chosen_agglomerations(
         connection, request.country, request.survey_year, request.agglomerations
@@ -224,7 +228,7 @@ def _input(
     rules: CellRules,
     totals: pd.DataFrame,
     weights: str,
-) -> _Input:
+) -> CellInput:
     """One cell, with the firms and industries of the measurement (a row of LATEST)."""
     measurement_id, *_, measured_sha256, measured_pairs = measurement
     what = f"measurement {measurement_id} of {code} {request.survey_year}"
@@ -243,11 +247,17 @@ def _input(
     persons, prefecture = persons[cell.stays], prefecture[cell.stays]
     weight = persons if weights == EMPLOYMENT else np.ones(len(persons))
     by_cell = totals.pivot(index="agglomeration", columns="industry", values=weights).fillna(0.0)
-    chosen = [request.draws, request.seed, *astuple(rules), weights]
-    digest = hashlib.sha256(json.dumps([code_version(), points_sha256, *chosen]).encode())
-    for part in (weight.tobytes(), "\n".join(prefecture).encode(), by_cell.to_csv().encode()):
-        digest.update(part)
-    return _Input(
+    inputs = fingerprint(
+        {
+            "firms": points_sha256,
+            "weights": [weights, hashlib.sha256(weight.tobytes()).hexdigest()],
+            "areas": prefecture.tolist(),
+            "totals": by_cell.to_csv(),
+            "settings": [request.draws, request.seed, asdict(rules)],
+            "code": COMPARISON_CODE,
+        }
+    )
+    return CellInput(
         code=code,
         measurement_id=measurement_id,
         rules=rules,
@@ -259,14 +269,14 @@ def _input(
         without_employment=int((persons <= 0).sum()),
         totals=by_cell,
         points_sha256=points_sha256,
-        input_sha256=digest.hexdigest(),
+        inputs=inputs,
     )
 
 
 def _compute(
     connection: psycopg.Connection,
     key: tuple[str, int, str],
-    cell: _Input,
+    cell: CellInput,
     request: CompareRequest,
     weights: str,
 ) -> float:
@@ -301,14 +311,14 @@ def _compute(
             "INSERT INTO coagglomeration.comparison_cell (country, survey_year, "
             "agglomeration_code, draws, seed, min_firms, pile_ups, classification, firms, weights, "
             "without_employment, areas, diversification, points_sha256, input_sha256, "
-            "code_version, cpu_seconds) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "inputs, code_version, cpu_seconds) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *key, request.draws, request.seed, cell.rules.min_firms, cell.rules.pile_ups,
                 cell.rules.classification or OWN,
                 len(cell.points_km), weights, cell.without_employment, cell.areas,
-                _null(float(diversification)), cell.points_sha256, cell.input_sha256,
-                code_version(), cpu_seconds,
+                _null(float(diversification)), cell.points_sha256, cell.inputs.sha256,
+                Jsonb(cell.inputs.as_json()), CODE_VERSION, cpu_seconds,
             ),
         )  # fmt: skip
         _copy(connection, "comparison", key, pairs)

@@ -1,6 +1,6 @@
 """Measure the index for a survey year: cells into units of work, each committed on its own.
 
-A unit is a block of fixed industries of one cell. Its input hash covers the points, the settings,
+A unit is a block of fixed industries of one cell. It is made from the firms' points, the settings,
 the block and the code, so a unit whose inputs are unchanged is skipped, and a run that was killed
 goes on where it stopped. Workers get arrays and return arrays; only the caller's process talks to
 the data base.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -23,8 +23,9 @@ from coagg.analysis.cells import points as firm_points
 from coagg.analysis.cells.points import OWN
 from coagg.analysis.cells.read import CellRules, read_cell
 from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
-from coagg.analysis.measurement.code_version import CODE_VERSION
+from coagg.analysis.measurement.code_version import CODE_VERSION, code_parts
 from coagg.analysis.measurement.workers import Unit, run_units
+from coagg.database.fingerprint import MISSING, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 
@@ -88,6 +89,7 @@ class MeasureReport:
     pairs_skipped: int = 0
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+    gone: list[str] = field(default_factory=list)  # agglomerations without firms by now, taken out
 
 
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
@@ -101,26 +103,31 @@ def measure(
     Raises CoaggError for an unknown agglomeration, a year without firms, or impossible settings;
     units finished before a fault are kept.
     """
-    _check(request)
+    check(request)
     started = time.monotonic()
     with database.snapshot(settings) as reader:
-        cells = list(_cells(reader, request))
+        cells = list(cells_of(reader, request))
     with database.connect(settings, autocommit=True) as writer:  # a unit is a transaction
         report = MeasureReport(_measurement(writer, request))
         pending: list[Unit] = []
         total = 0
         for cell, code, digest in cells:
             report.cells.append((code, len(cell.points_km), len(cell.industries)))
-            units = _units(cell, code, digest, request)
+            units = units_of(cell, code, digest, request)
             _forget_surplus(writer, report.measurement_id, request, code, len(units))
-            known = {} if request.force else _finished(writer, report.measurement_id, request, code)
+            known = finished(writer, report.measurement_id, request, code)
             for unit in units:
                 total += unit.pairs
-                if known.get(unit.block) == unit.input_sha256:
+                if not request.force and unit_why(known, unit) is None:
                     report.units_skipped += 1
                     report.pairs_skipped += unit.pairs
                 else:
                     pending.append(unit)
+        report.gone = gone(
+            writer, report.measurement_id, request, [code for code, *_ in report.cells]
+        )
+        for code in report.gone:
+            _forget_surplus(writer, report.measurement_id, request, code, 0)
         progress(report.pairs_skipped, total)
         by_code = {code: cell for cell, code, _ in cells}
         for unit, results, cpu_seconds in run_units(
@@ -141,7 +148,8 @@ def measure(
     return report
 
 
-def _check(request: IndexRequest) -> None:
+def check(request: IndexRequest) -> None:
+    """Raise CoaggError for settings that cannot be."""
     if request.index.draws < 1:
         raise CoaggError(f"{request.index.draws} draws: at least 1 is needed (1000 is usual)")
     if request.min_firms < 1:
@@ -152,7 +160,7 @@ def _check(request: IndexRequest) -> None:
         raise CoaggError(f"direction {request.direction!r}: say one of {', '.join(DIRECTIONS)}")
 
 
-def _cells(
+def cells_of(
     connection: psycopg.Connection, request: IndexRequest
 ) -> Iterator[tuple[Cell, str, str]]:
     """Cells asked for, each with its agglomeration code and the hash of its points."""
@@ -181,15 +189,16 @@ def _cells(
         )
 
 
-def _units(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -> list[Unit]:
+def units_of(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -> list[Unit]:
+    """The units of a cell, each with what it is made from."""
     count = len(cell.industries)
     if count < 2:
         return []
-    settings = json.dumps(request.result_settings(), sort_keys=True)
     units = []
     for block, first in enumerate(range(0, count, BLOCK_INDUSTRIES)):
         fixed = tuple(range(first, min(first + BLOCK_INDUSTRIES, count)))
-        parts = "\n".join((CODE_VERSION, settings, cell.key, points_sha256, repr(fixed)))
+        parts = {"firms": points_sha256, "settings": request.result_settings(), "block": fixed}
+        inputs = fingerprint({**parts, **code_parts()})
         units.append(
             Unit(
                 code,
@@ -197,10 +206,20 @@ def _units(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -> 
                 fixed,
                 pairs=len(fixed) * (count - 1),
                 points_sha256=points_sha256,
-                input_sha256=hashlib.sha256(parts.encode()).hexdigest(),
+                input_sha256=inputs.sha256,
+                inputs=inputs,
             )
         )
     return units
+
+
+def measurement_of(connection: psycopg.Connection, request: IndexRequest) -> int | None:
+    """Number of the measurement with these settings; None when there is none yet."""
+    row = connection.execute(
+        "SELECT measurement_id FROM coagglomeration.measurement WHERE settings_sha256 = %s",
+        (request.settings_sha256(),),
+    ).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _measurement(connection: psycopg.Connection, request: IndexRequest) -> int:
@@ -217,12 +236,9 @@ def _measurement(connection: psycopg.Connection, request: IndexRequest) -> int:
             request.classification or OWN, Jsonb(chosen),
         ),
     )  # fmt: skip
-    row = connection.execute(
-        "SELECT measurement_id FROM coagglomeration.measurement WHERE settings_sha256 = %s",
-        (digest,),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    number = measurement_of(connection, request)
+    assert number is not None
+    return number
 
 
 CELL_OF_UNIT = (
@@ -230,15 +246,44 @@ CELL_OF_UNIT = (
 )
 
 
-def _finished(
+Finished = dict[int, tuple[Mapping[str, str] | None, bool]]
+
+
+def finished(
     connection: psycopg.Connection, measurement_id: int, request: IndexRequest, code: str
-) -> dict[int, str]:
-    return dict(
-        connection.execute(
-            f"SELECT block, input_sha256 FROM coagglomeration.unit WHERE {CELL_OF_UNIT}",
-            (measurement_id, request.country, request.survey_year, code),
-        ).fetchall()
-    )
+) -> Finished:
+    """Of each stored block of a cell: what it was made from, whether all its pairs are there."""
+    rows = connection.execute(
+        "SELECT block, inputs, pairs = (SELECT count(*) FROM coagglomeration.pair_result AS r "
+        "WHERE r.measurement_id = unit.measurement_id AND r.country = unit.country "
+        "AND r.survey_year = unit.survey_year AND r.block = unit.block "
+        f"AND r.agglomeration_code = unit.agglomeration_code) FROM coagglomeration.unit "
+        f"WHERE {CELL_OF_UNIT}",
+        (measurement_id, request.country, request.survey_year, code),
+    ).fetchall()
+    return {block: (inputs, whole) for block, inputs, whole in rows}
+
+
+def unit_why(known: Finished, unit: Unit) -> str | None:
+    """Why a unit must be measured; None when it is stored as it would be now."""
+    if unit.block not in known:
+        return MISSING
+    inputs, whole = known[unit.block]
+    return why(inputs, unit.inputs) or (None if whole else MISSING)
+
+
+def gone(
+    connection: psycopg.Connection, measurement_id: int, request: IndexRequest, codes: list[str]
+) -> list[str]:
+    """Agglomerations that are stored and not in `codes`, where all of the year are asked for."""
+    if request.agglomerations:
+        return []
+    rows = connection.execute(
+        "SELECT DISTINCT agglomeration_code FROM coagglomeration.unit WHERE measurement_id = %s "
+        "AND country = %s AND survey_year = %s AND agglomeration_code <> ALL(%s) ORDER BY 1",
+        (measurement_id, request.country, request.survey_year, codes),
+    ).fetchall()
+    return [code for (code,) in rows]
 
 
 def _forget_surplus(
@@ -284,11 +329,12 @@ def _write(
         connection.execute(
             "INSERT INTO coagglomeration.unit (measurement_id, country, survey_year, "
             "agglomeration_code, block, fixed_industries, firms, pairs, points_sha256, "
-            "input_sha256, code_version, cpu_seconds) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "input_sha256, inputs, code_version, cpu_seconds) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *key, fixed, len(cell.points_km), unit.pairs,
-                unit.points_sha256, unit.input_sha256, CODE_VERSION, cpu_seconds,
+                unit.points_sha256, unit.input_sha256, Jsonb(unit.inputs.as_json()),
+                CODE_VERSION, cpu_seconds,
             ),
         )  # fmt: skip
         with (

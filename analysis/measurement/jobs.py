@@ -21,6 +21,9 @@ from coagg.analysis.coagglomeration import (
     observed_block,
     prepare_cell,
 )
+from coagg.database.fingerprint import Fingerprint
+
+NOTHING = Fingerprint(())
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Unit:
     pairs: int
     points_sha256: str
     input_sha256: str
+    inputs: Fingerprint = NOTHING
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,18 @@ industry k anywhere (setting `cited`), counted in the citing patent's year.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.analysis.panel import PANEL_CODE
+from coagg.database import sql_text
+from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import SQL, Settings
 from coagg.version import VERSION
@@ -33,6 +34,11 @@ TRANSFORMS = SQL / "transforms" / "panel"
 STEPS = (
     "10_firms.sql", "20_index.sql", "30_patents.sql", "40_dependence.sql", "50_pairs.sql",
     "60_cells.sql", "70_facts.sql",
+)  # fmt: skip
+# inputs in the data base, as named in fingerprint.sql; one without rows is none
+DATA = (
+    "index", "UK index", "firms", "industries of firms", "agglomerations", "patents", "citations",
+    "matches", "firms of patents", "input-output table", "sector map", "concordances",
 )  # fmt: skip
 TECH = ("patents", "output")
 CITED = ("anywhere", "same-agglomeration")
@@ -154,31 +160,34 @@ def build_panel(
         connection.autocommit = False
         _check_index(connection, measurement_id, country, survey_year)
         values = _values(connection, key, chosen, uk_measurement_id)
-        digest = _fingerprint(connection, values)
-        built = connection.execute(
-            "SELECT cells, pairs, facts FROM panel.build WHERE measurement_id = %s "
-            "AND country = %s AND survey_year = %s AND input_sha256 = %s",
-            (*key, digest),
-        ).fetchone()
-        if built and not force:
+        made_from = inputs(connection, values)
+        if not force and _why(connection, key, made_from) is None:
+            built = connection.execute(
+                "SELECT cells, pairs, facts FROM panel.build "
+                "WHERE measurement_id = %s AND country = %s AND survey_year = %s",
+                key,
+            ).fetchone()
+            assert built is not None
             return PanelReport(*key, built[0], built[1], True, time.monotonic() - started, built[2])
         cells, pairs, facts = _run(connection, values)
         seconds = time.monotonic() - started
         connection.execute(
-            "INSERT INTO panel.build (measurement_id, country, survey_year, input_sha256, "
+            "INSERT INTO panel.build (measurement_id, country, survey_year, input_sha256, inputs, "
             "settings, cells, pairs, facts, code_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, "
-            "%s) ON CONFLICT (measurement_id, country, survey_year) DO UPDATE SET "
-            "input_sha256 = excluded.input_sha256, settings = excluded.settings, "
+            "%s, %s) ON CONFLICT (measurement_id, country, survey_year) DO UPDATE SET "
+            "input_sha256 = excluded.input_sha256, inputs = excluded.inputs, "
+            "settings = excluded.settings, "
             "cells = excluded.cells, pairs = excluded.pairs, facts = excluded.facts, "
             "code_version = excluded.code_version, built_at = now()",
             (
                 *key,
-                digest,
+                made_from.sha256,
+                Jsonb(made_from.as_json()),
                 Jsonb(values),
                 cells,
                 pairs,
                 Jsonb(facts),
-                f"{VERSION}+{code_version()[:12]}",
+                f"{VERSION}+panel.{PANEL_CODE}",
             ),
         )
     return PanelReport(*key, cells, pairs, False, seconds, facts)
@@ -329,16 +338,73 @@ def _run(connection: psycopg.Connection, values: dict[str, Any]) -> tuple[int, i
     return cells, pairs, facts
 
 
-def code_version() -> str:
-    """Hash of the SQL that makes the panel."""
-    digest = hashlib.sha256()
-    for file in (*sorted(TRANSFORMS.glob("*.sql")), SQL / "definitions" / "35_panel.sql"):
-        digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
+def inputs(connection: psycopg.Connection, values: Mapping[str, Any]) -> Fingerprint:
+    """What the panel of a year is made from; `values` are all settings of the transforms."""
+    found = database.query_file(connection, TRANSFORMS / "fingerprint.sql", values)
+    data = {name: [rows, row_hashes] for name, rows, row_hashes in found}
+    return fingerprint(
+        {
+            **{name: data.get(name) for name in DATA},
+            # numbers of measurements are names: what is in them stands in the parts of the index
+            "settings": {k: v for k, v in values.items() if not k.endswith("measurement_id")},
+            "rules": [sql_text.rules(TRANSFORMS, step) for step in STEPS],
+            "code": PANEL_CODE,
+        }
+    )
 
 
-def _fingerprint(connection: psycopg.Connection, values: dict[str, Any]) -> str:
-    """Hash over inputs, settings and the SQL that makes the panel."""
-    ((inputs,),) = database.query_file(connection, TRANSFORMS / "fingerprint.sql", values)
-    text = "\n".join((code_version(), json.dumps(values, sort_keys=True), inputs))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _why(
+    connection: psycopg.Connection, key: tuple[int, str, int], made_from: Fingerprint
+) -> str | None:
+    row = connection.execute(
+        "SELECT inputs, cells = (SELECT count(*) FROM panel.industry_cell AS c "
+        "WHERE c.measurement_id = b.measurement_id AND c.country = b.country "
+        "AND c.survey_year = b.survey_year) AND pairs = (SELECT count(*) "
+        "FROM panel.industry_pair AS p WHERE p.measurement_id = b.measurement_id "
+        "AND p.country = b.country AND p.survey_year = b.survey_year) FROM panel.build AS b "
+        "WHERE measurement_id = %s AND country = %s AND survey_year = %s",
+        key,
+    ).fetchone()
+    if row is None:
+        return NEVER
+    return why(row[0], made_from) or (None if row[1] else MISSING)
+
+
+def why_build(
+    connection: psycopg.Connection,
+    measurement_id: int,
+    survey_year: int,
+    *,
+    uk_measurement_id: int | None = None,
+    country: str = "CN",
+    chosen: PanelSettings | None = None,
+) -> str | None:
+    """Why `build_panel` would build the year; None when it would leave it as it is.
+
+    Arguments and errors are those of `build_panel`; nothing is written.
+    """
+    key = (measurement_id, country, survey_year)
+    _check_index(connection, *key)
+    values = _values(connection, key, chosen or PanelSettings(), uk_measurement_id)
+    return _why(connection, key, inputs(connection, values))
+
+
+def stale_builds(connection: psycopg.Connection) -> dict[str, str]:
+    """Built years that would be built anew with the same settings, by name, and why."""
+    found = {}
+    for number, country, year, settings in connection.execute(
+        "SELECT measurement_id, country, survey_year, settings FROM panel.build ORDER BY 1, 2, 3"
+    ).fetchall():
+        asked = PanelSettings(
+            **{f.name: settings.get(f.name, f.default) for f in fields(PanelSettings)}
+        )
+        try:
+            said = why_build(
+                connection, number, year, uk_measurement_id=settings.get("uk_measurement_id"),
+                country=country, chosen=asked,
+            )  # fmt: skip
+        except CoaggError as fault:
+            said = str(fault)
+        if said:
+            found[f"panel {number} {country} {year}"] = said
+    return found

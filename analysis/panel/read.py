@@ -126,6 +126,13 @@ def pair_table(
     return pq.read_table(place, columns=asked, read_dictionary=list(TEXT_KEYS), memory_map=True)
 
 
+def built_from(
+    connection: psycopg.Connection, measurement_id: int, country: str
+) -> list[tuple[int, str]]:
+    """Survey years of the panel and the hash of what each was made from."""
+    return [(year, sha256) for year, sha256, _ in _builds(connection, measurement_id, country)]
+
+
 def _builds(
     connection: psycopg.Connection, measurement_id: int, country: str
 ) -> list[tuple[int, str, str]]:

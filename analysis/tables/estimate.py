@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from pathlib import Path
 
-import numpy as np
 import psycopg
-import pyfixest
 
 from coagg import database
-from coagg.analysis.panel import read as panel_data
-from coagg.analysis.tables import store
-from coagg.analysis.tables.columns import Around, Positions, estimate_columns, estimate_tests
-from coagg.analysis.tables.descriptives import describe, described_names
-from coagg.analysis.tables.level import Cells, Level, Pairs
+from coagg.analysis.tables import standing, store
+from coagg.analysis.tables.columns import estimate_columns, estimate_tests
+from coagg.analysis.tables.descriptives import describe
+from coagg.analysis.tables.inputs import Panel, inputs
 from coagg.analysis.tables.options import THRESHOLDS, Options, respecified
-from coagg.analysis.tables.permutation import AMOUNTS, Network
-from coagg.analysis.tables.specification import Table, chosen
+from coagg.analysis.tables.specification import Table, chosen, stored_table
+from coagg.database.fingerprint import why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
-from coagg.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -50,69 +43,6 @@ class EstimateReport:
 
 SENSITIVITY_FIRMS = (5, 10)
 Progress = Callable[[int, int], None]  # tables done, tables in all
-
-
-@cache
-def code_version() -> str:
-    """Version of the arithmetic of the estimates: changes with any of its source."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256(f"numpy {np.__version__} pyfixest {pyfixest.__version__}".encode())
-    sources = sorted((here.parent / "estimation").glob("*.py"))
-    own = ("columns", "descriptives", "estimate", "level", "permutation", "options")
-    sources += [here / f"{name}.py" for name in own]
-    sources.append(here.parent / "panel" / "variables.py")
-    for file in sources:
-        digest.update(file.name.encode() + file.read_bytes())
-    return f"{VERSION}+{digest.hexdigest()[:12]}"
-
-
-class Panel:
-    """The panel of a measurement in one reading of direction, each level read when wanted."""
-
-    def __init__(
-        self, settings: Settings, connection: psycopg.Connection, measurement_id: int,
-        country: str, transposed: bool,
-    ) -> None:  # fmt: skip
-        self._settings, self._connection = settings, connection
-        self.measurement_id, self._country = measurement_id, country
-        self._transposed = transposed
-        self.around = Around(self._positions, lambda: self._network)
-
-    @cached_property
-    def cells(self) -> Cells:
-        """Level of cells."""
-        frame = panel_data.cell_frame(self._connection, self.measurement_id, self._country)
-        self._connection.commit()
-        if frame.empty:
-            raise CoaggError(
-                f"the panel has no cell of {self._country}, measurement {self.measurement_id}: "
-                "coagg panel"
-            )
-        return Cells(frame, self._transposed)
-
-    @cached_property
-    def pairs(self) -> Pairs:
-        """Level of pairs."""
-        file = panel_data.pair_parquet(self._settings, self.measurement_id, self._country)
-        return Pairs(file, self.cells)
-
-    @cached_property
-    def _network(self) -> Network:
-        return Network(self.pairs)
-
-    def _positions(self) -> Positions:
-        rows = self._connection.execute(
-            "SELECT agglomeration_code, ST_X(centre), ST_Y(centre) FROM (SELECT "
-            "agglomeration_code, ST_Centroid(geom) AS centre FROM reference.agglomeration "
-            "WHERE country = %s) AS a",
-            (self._country,),
-        ).fetchall()
-        self._connection.commit()
-        return {code: (x, y) for code, x, y in rows}
-
-    def level(self, name: str) -> Level:
-        """A level by name."""
-        return self.pairs if name == "pair" else self.cells
 
 
 def latest_measurement(connection: psycopg.Connection, country: str) -> int:
@@ -225,32 +155,18 @@ def _sensitivity(options: Options) -> Iterator[Options]:
 def _table(
     connection: psycopg.Connection, panel: Panel, table: Table, options: Options
 ) -> TableReport:
-    """Estimate one table, or find it unchanged."""
+    """Estimate one table, or find it unchanged, or as impossible as it was."""
     table = respecified(table, options)
-    digest = hashlib.sha256()
-    needs: dict[str, set[str]] = {}
-    keys = set(panel.level(table.level).keys) if table.columns else set()
-    for column in table.columns:
-        conditions = (*column.sample, *options.conditions(table.level))
-        used = {c.column for c in conditions} - keys
-        needs.setdefault(table.level, set()).update(column.variables, used)
-    if table.columns and options.randomisation:
-        needs.setdefault("pair", set()).update(
-            f"phi{back}_{mark}" for back in ("", "_back") for mark in (90, 95, 99)
-        )
-        needs.setdefault("cell", set()).update(AMOUNTS.values())
-    for described in table.describes:
-        needs.setdefault(described.level, set()).update(described_names(described))
-    for level in sorted(needs):
-        digest.update(panel.level(level).sha256(needs[level]).encode())
-    if options.conley is not None:
-        digest.update(repr(sorted(panel.around.positions().items())).encode())
-    data, stored = digest.hexdigest(), options.as_json()
-    version, number = code_version(), panel.measurement_id
-    run_id = store.unchanged(connection, number, table, data, stored, version)
+    made_from, stored = inputs(panel, table, options), options.as_json()
+    number = panel.measurement_id
+    if standing.why_of(connection, number, table, stored, made_from) is None:
+        run_id, reason = standing.standing(connection, number, table, stored)
+        connection.commit()
+        if reason:
+            raise CoaggError(reason)
+        return TableReport(table.name, run_id, True, len(table.columns), "", options, number)
     connection.commit()
-    skipped = run_id is not None
-    if run_id is None:
+    try:
         rows = panel.level(table.level) if table.columns else None
         fitted = [] if rows is None else estimate_columns(rows, table, options, panel.around)
         tests = [] if rows is None else list(estimate_tests(rows, table, options))
@@ -261,8 +177,57 @@ def _table(
                 panel.level(asked.level), asked, options.conditions(asked.level), 100 * start
             )
         ]
-        run_id = store.write_run(
-            connection, number, table, data, stored, version, fitted, tests, statistics
-        )
+    except CoaggError as fault:
+        standing.write_refusal(connection, number, table, stored, made_from, str(fault))
         connection.commit()
-    return TableReport(table.name, run_id, skipped, len(table.columns), "", options, number)
+        raise
+    run_id = store.write_run(
+        connection, number, table, stored, made_from, fitted, tests, statistics
+    )
+    connection.commit()
+    return TableReport(table.name, run_id, False, len(table.columns), "", options, number)
+
+
+def why_estimate(
+    settings: Settings,
+    connection: psycopg.Connection,
+    tables: Mapping[str, Table],
+    measurement_id: int,
+    options: Options | None = None,
+) -> str | None:
+    """Why `estimate_tables` would estimate a table; None when it would skip all.
+
+    Raises CoaggError when the measurement has no panel; nothing is written.
+    """
+    options = options or Options()
+    panel = Panel(settings, connection, measurement_id, options.country, options.transposed)
+    found: dict[str, list[str]] = {}
+    for table in tables.values():
+        asked = respecified(table, options)
+        made_from = inputs(panel, asked, options)
+        said = standing.why_of(connection, measurement_id, asked, options.as_json(), made_from)
+        if said:
+            found.setdefault(said, []).append(table.name)
+    told = [
+        said if len(names) == len(tables) else f"{said} in {', '.join(names)}"
+        for said, names in found.items()
+    ]
+    return "; ".join(told) or None
+
+
+def stale_tables(settings: Settings, connection: psycopg.Connection) -> dict[str, str]:
+    """Stored tables that would be estimated anew from the panel as it is, by name, and why."""
+    found = {}
+    panels: dict[tuple[int, str, bool], Panel] = {}
+    for number, stored, raw, made_from in standing.latest(connection):
+        options, table = Options(**stored), stored_table(raw)
+        key = (number, options.country, options.transposed)
+        try:
+            panel = panels.setdefault(key, Panel(settings, connection, *key))
+            said = why(made_from, inputs(panel, table, options))
+        except CoaggError as fault:
+            said = str(fault)
+        if said:
+            words = " ".join(store.command_words(stored))
+            found[f"{table.name} {number} {words}".rstrip()] = said
+    return found

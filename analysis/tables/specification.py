@@ -150,6 +150,24 @@ class Table:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def stored_table(stored: Mapping[str, Any]) -> Table:
+    """The table of a stored specification (`Table.as_json`)."""
+
+    def tuples(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: tuples(one) for name, one in value.items()}
+        return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+    plain = tuples(stored)
+    columns = tuple(
+        Column(**{**one, "sample": tuple(Condition(**c) for c in one["sample"])})
+        for one in plain["columns"]
+    )
+    tests = tuple(Test(**one) for one in plain["tests"])
+    describes = tuple(Describe(**one) for one in plain["describes"])
+    return Table(**{**plain, "columns": columns, "tests": tests, "describes": describes})
+
+
 def load_specifications(*folders: Path) -> dict[str, Table]:
     """All tables of the house and of the folders given; a later folder's file wins.
 

@@ -12,8 +12,15 @@ from typing import Any
 import psycopg
 
 from coagg.analysis.estimation.model import Estimate
+from coagg.analysis.tables import ESTIMATE_CODE
 from coagg.analysis.tables.specification import Table
+from coagg.analysis.tables.standing import SAME
+from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
+from coagg.version import VERSION
+
+CODE_VERSION = f"{VERSION}+estimate.{ESTIMATE_CODE}"
+DATA = ("cells", "pairs", "positions")  # parts of the inputs that data_sha256 is of
 
 
 @dataclass(frozen=True)
@@ -123,44 +130,30 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def unchanged(
-    connection: psycopg.Connection,
-    measurement_id: int,
-    table: Table,
-    data_sha256: str,
-    options: Mapping[str, Any],
-    code_version: str,
-) -> int | None:
-    """The latest run of the table with these options, if it rests on all the same; else None."""
-    row = connection.execute(
-        "SELECT run_id, specification_sha256, data_sha256, code_version FROM estimates.latest "
-        "WHERE measurement_id = %s AND table_name = %s AND options = %s::jsonb",
-        (measurement_id, table.name, json.dumps(options)),
-    ).fetchone()
-    same = row is not None and tuple(row[1:]) == (table.sha256(), data_sha256, code_version)
-    return int(row[0]) if same and row is not None else None
-
-
 def write_run(
     connection: psycopg.Connection,
     measurement_id: int,
     table: Table,
-    data_sha256: str,
     options: Mapping[str, Any],
-    code_version: str,
+    made_from: Fingerprint,
     fitted: Sequence[Fitted],
     tests: Sequence[Equality],
     described: Iterable[Described],
 ) -> int:
     """Write a table's numbers in one transaction; returns the run's number."""
     with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM estimates.refusal WHERE {SAME}",
+            (measurement_id, table.name, json.dumps(options)),
+        )
         row = cursor.execute(
             "INSERT INTO estimates.run (measurement_id, table_name, specification, "
-            "specification_sha256, data_sha256, options, code_version) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING run_id",
+            "specification_sha256, data_sha256, options, inputs, code_version) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING run_id",
             (
                 measurement_id, table.name, json.dumps(table.as_json(), ensure_ascii=False),
-                table.sha256(), data_sha256, json.dumps(options), code_version,
+                table.sha256(), made_from.only(*DATA).sha256, json.dumps(options),
+                json.dumps(made_from.as_json()), CODE_VERSION,
             ),
         ).fetchone()  # fmt: skip
         assert row is not None

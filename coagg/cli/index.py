@@ -258,6 +258,8 @@ def _rate(bar: Progress) -> Callable[[int, int], None]:
 
 def _tell(answer: Answer, report: MeasureReport) -> None:
     """What was measured and what it cost."""
+    if report.gone:
+        answer.note(f"no firms any more, taken out: {', '.join(report.gone)}")
     answer.table(
         "cells",
         f"Measurement {report.measurement_id}",

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coagg.cli.options import CORES, Json, SurveyYears, Workers
-from coagg.console import Answer, prepared, progress
+from coagg.console import Answer, prepared, progress, settings
 from coagg.errors import CoaggError
 
 if TYPE_CHECKING:
     from coagg.rebuild.engine import Outcome, RebuildReport
 
-COLOURS = {"done": "green", "failed": "red", "left out": "red", "would be done": "yellow"}
+COLOURS = {
+    "done": "green",
+    "failed": "red",
+    "left out": "red",
+    "would be done": "yellow",
+    "may be done": "yellow",
+}
 
 
 def rebuild(
@@ -36,29 +43,43 @@ def rebuild(
 ) -> None:
     """Bring everything up to date: files, links, index, panel, tables.
 
-    Steps whose inputs are unchanged are skipped. The others say what changed. A step that fails
+    Steps whose inputs are unchanged are skipped. The others say what changed. A dry run writes
+    nothing: it says what would be done, and what may be done when a step before it gives other
+    rows. A step that fails
     leaves what was there, and the exit code is 2. Fit for a nightly schedule: a second rebuild of
     the same data base does not start while one is running.
     """
+    from coagg import database, prepare
     from coagg.rebuild import engine
     from coagg.rebuild.manifest import Manifest, read_manifest
     from coagg.rebuild.steps import Chain
 
     manifest = read_manifest(inputs) if inputs else Manifest()
-    configured = prepared()
+    absent = False
+    if dry_run:
+        configured = settings()
+        absent = not database.exists(configured)
+        for line in prepare.pending(configured):
+            print(line, file=sys.stderr)
+    else:
+        configured = prepared()
     with Answer(json) as answer:
         with progress("rebuild", "finished steps are kept; call again to go on") as bar:
             chain = Chain(
                 configured, manifest, workers,
-                lambda step, done, total: bar.show(done, total, stage=step),
+                lambda step, done, total: bar.show(done, total, stage=step), absent,
             )  # fmt: skip
-            report = engine.rebuild(
-                configured,
-                chain.steps(tuple(survey_year or ())),
-                dry_run=dry_run,
-                force=force,
-                say=lambda outcome: _say(answer, outcome),
-            )
+            steps = chain.steps(tuple(survey_year or ()))
+            if absent:
+                report = engine.from_nothing(steps, lambda outcome: _say(answer, outcome))
+            else:
+                report = engine.rebuild(
+                    configured,
+                    steps,
+                    dry_run=dry_run,
+                    force=force,
+                    say=lambda outcome: _say(answer, outcome),
+                )
         _tell(answer, report)
     if report.failed:
         first = report.failed[0]

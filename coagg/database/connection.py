@@ -21,6 +21,7 @@ from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_setti
 
 if TYPE_CHECKING:
     import sqlalchemy
+    from alembic.config import Config
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
 UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
@@ -129,7 +130,6 @@ def drop(settings: Settings) -> None:
 def upgrade(settings: Settings | None = None) -> list[str]:
     """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
     from alembic import command
-    from alembic.config import Config
 
     settings = settings or read_settings()
     create(settings)
@@ -138,8 +138,7 @@ def upgrade(settings: Settings | None = None) -> list[str]:
         guard.execute("SELECT pg_advisory_lock(%s)", (UPGRADE_LOCK,))
         before = _revision(guard)
         _check_extension(guard)
-        configuration = Config()
-        configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
+        configuration = _configuration()
         with engine(settings).connect() as connection:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
@@ -151,10 +150,40 @@ def upgrade(settings: Settings | None = None) -> list[str]:
     return done
 
 
+def _configuration() -> Config:
+    from alembic.config import Config
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
+    return configuration
+
+
+def pending(settings: Settings) -> list[str]:
+    """What `upgrade` would do with a data base that is there, in words; nothing is written."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_configuration()).get_current_head()
+    with snapshot(settings) as connection:
+        before = _revision(connection)
+        if before != head:
+            return [f"schema {before or 'empty'} would be upgraded to {head} first"]
+        row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
+        if row is None or row[0] != _definitions()[1]:
+            return ["definitions would be applied first"]
+    return []
+
+
+def _definitions() -> tuple[list[Path], str]:
+    """The definition files, in order, and a hash over them; comments are content there."""
+    files = sorted((SQL / "definitions").glob("*.sql"))
+    return files, hashlib.sha256(
+        b"".join(f.name.encode() + f.read_bytes() for f in files)
+    ).hexdigest()
+
+
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
     """Re-apply all of sql/definitions, in one transaction, when any file of it changed."""
-    files = sorted((SQL / "definitions").glob("*.sql"))
-    digest = hashlib.sha256(b"".join(f.name.encode() + f.read_bytes() for f in files)).hexdigest()
+    files, digest = _definitions()
     row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
     if row and row[0] == digest:
         return []

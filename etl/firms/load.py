@@ -7,8 +7,6 @@ the old one's place together with the ledger row. A kill leaves the data base as
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,28 +17,21 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import datum_check, layouts
+from coagg.etl.firms import datum_check
 from coagg.etl.firms import rows as firm_rows
+from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
 from coagg.etl.reference import load as reference
-from coagg.settings import SQL, Settings
+from coagg.settings import Settings
 from coagg.version import VERSION
 
-RULES = SQL / "transforms" / "firms"
 SWAP_TRIES = 60
 SWAP_TIMEOUT_MS = 500
 
 Progress = Callable[[str, int], None]
-
-
-@dataclass(frozen=True)
-class CleaningSettings:
-    """Settings of the cleaning rules; part of what makes a load the same load."""
-
-    pile_up_min: int = 10
-    pile_up_share: float = 0.005
 
 
 @dataclass
@@ -82,25 +73,16 @@ def load_firms(
     base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
-    table = readers.open_table(path)
-    chosen = (
-        layouts.load_layout(layout)
-        if layout
-        else layouts.detect_layout(table.headers, survey_year, file=path)
-    )
-    mapping = chosen.map(table.headers, survey_year, file=path)
-    country = country or mapping.country or "CN"
+    opened = open_file(path, survey_year, layout, datum, country)
+    table, mapping, country = opened.table, opened.mapping, opened.country
 
     with database.connect(settings) as connection, _YearLock(settings, country, survey_year):
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
-        stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
-        if stated:
-            firm_rows.check_datum(country, stated)
-        key = _settings_key(chosen, stated, cleaning, connection)
-        done = _unchanged(connection, country, survey_year, table.sha256, key)
-        if done is not None:
-            return done
+        stated = opened.datum
+        made_from = inputs(connection, opened, cleaning)
+        if why_of(connection, country, survey_year, made_from) is None:
+            return _standing(connection, country, survey_year)
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
@@ -135,7 +117,7 @@ def load_firms(
             file=path.name,
             survey_year=survey_year,
             country=country,
-            layout=chosen.name,
+            layout=mapping.layout,
             datum=datum,
             classification=scan.classification,
             format=table.format,
@@ -154,10 +136,10 @@ def load_firms(
             reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())
             raise CoaggError(
                 f"{path}: every one of its {rows_read} rows would be refused ({reasons}); "
-                f"is it layout {chosen.name}, datum {datum}, country {country}?"
+                f"is it layout {mapping.layout}, datum {datum}, country {country}?"
             )
         progress("swapping the year in", 0)
-        _publish(connection, report, partition, table, key)
+        _publish(connection, report, partition, table, made_from)
         connection.commit()
     return report
 
@@ -191,34 +173,15 @@ class _YearLock:
         self.connection.close()
 
 
-def _settings_key(
-    chosen: layouts.Layout,
-    datum: str | None,
-    cleaning: CleaningSettings,
-    connection: psycopg.Connection,
-) -> str:
-    parts = {
-        "layout": chosen.sha256,
-        "datum": datum,
-        "cleaning": vars(cleaning),
-        "reference": reference.content_key(connection),
-        "rules": [hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(RULES.glob("*.sql"))],
-        "code": VERSION,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _unchanged(
-    connection: psycopg.Connection, country: str, survey_year: int, sha256: str, key: str
-) -> LoadReport | None:
+def _standing(connection: psycopg.Connection, country: str, survey_year: int) -> LoadReport:
+    """The report of the load that stands."""
     row = connection.execute(
         "SELECT file_name, layout, datum, classification, file_format, file_encoding, rows_read, "
         "rows_clean, rows_refused, counts FROM ops.load WHERE country = %s AND survey_year = %s "
-        "AND superseded_at IS NULL AND file_sha256 = %s AND settings_sha256 = %s",
-        (country, survey_year, sha256, key),
+        "AND superseded_at IS NULL",
+        (country, survey_year),
     ).fetchone()
-    if row is None:
-        return None
+    assert row is not None
     name, layout, datum, classification, format_, encoding, read, clean, refused, counts = row
     return LoadReport(
         name, survey_year, country, layout, datum, classification, format_, encoding,
@@ -295,7 +258,7 @@ def _publish(
     report: LoadReport,
     partition: str,
     table: readers.TableFile,
-    key: str,
+    made_from: Fingerprint,
 ) -> None:
     """Swap partition, refused rows and ledger row, all in the caller's transaction.
 
@@ -326,13 +289,13 @@ def _publish(
     )
     connection.execute(
         "INSERT INTO ops.load (country, survey_year, file_name, file_sha256, file_bytes, "
-        "file_format, file_encoding, layout, datum, classification, settings_sha256, rows_read, "
-        "rows_clean, rows_refused, counts, partition_name, code_version) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "file_format, file_encoding, layout, datum, classification, settings_sha256, inputs, "
+        "rows_read, rows_clean, rows_refused, counts, partition_name, code_version) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *year, report.file, table.sha256, table.bytes, report.format, report.encoding,
-            report.layout, report.datum, report.classification, key, report.rows_read,
-            report.rows_clean, report.rows_refused,
+            report.layout, report.datum, report.classification, made_from.sha256,
+            Jsonb(made_from.as_json()), report.rows_read, report.rows_clean, report.rows_refused,
             Jsonb({"reasons": report.reasons, "flags": report.flags, "facts": report.facts}),
             partition, VERSION,
         ),

@@ -11,28 +11,27 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database.fingerprint import Fingerprint, fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import ledger
-from coagg.etl.files import csv_tables
+from coagg.etl.files import FILE_READER_CODE, csv_tables
 from coagg.etl.firms.industry_codes import INDUSTRY_DIGITS
+from coagg.etl.input_output import INPUT_OUTPUT_CODE
 from coagg.etl.input_output import grid as io_grid
 from coagg.etl.input_output import sectors as io_sectors
+from coagg.etl.input_output.check import Table, check_table
 from coagg.etl.reference import load as reference
 from coagg.settings import Settings
 
 KIND = "input-output"
 MAP_KIND = "sector-map"
-# Published tables balance to the rounding of their last digit; a wrong cell does not.
-BALANCE_TOLERANCE = 1e-5  # of the sector's total input
-EXACT = 1e-12
-PRINTED = 6e-10  # half a unit of the ninth decimal, the printed precision, and its own rounding
+RULE_PARTS: dict[str, object] = {"reader": [FILE_READER_CODE, INPUT_OUTPUT_CODE]}
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
@@ -65,19 +64,6 @@ class TableReport:
     dropped_maps: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A checked table: codes, names, total_input (n); flows and direct coefficients (n, n)."""
-
-    codes: list[str]
-    names: list[str]
-    flows: np.ndarray
-    coefficients: np.ndarray
-    total_input: np.ndarray
-    unit: str
-    facts: dict[str, Any]
-
-
 def load_input_output(
     settings: Settings,
     path: Path,
@@ -100,22 +86,13 @@ def load_input_output(
     Raises CoaggError in one line when a file is faulty, the table does not balance (unless
     allowed), or the coefficients are not the published ones; the data base is then as it was.
     """
-    year = year or _year_of(path)
-    name = table or f"cn{year}"
-    sectors = sectors or io_sectors.sectors_file_of(path)
-    matrix = io_grid.read_matrix(path)
-    key = ledger.settings_key(
-        {
-            "table": name,
-            "year": year,
-            "allow_unbalanced": allow_unbalanced,
-            "files": _file_hashes({"sectors": sectors, "coefficients": coefficients}),
-        }
-    )
+    opened = _open(path, table, year, sectors, coefficients, allow_unbalanced)
+    name, year, sectors, matrix, made_from = opened
     with database.connect(settings) as connection:
         ledger.hold(connection, KIND)
-        report = _unchanged(connection, name, matrix.sha256, key)
-        if report is None:
+        if ledger.why_of(connection, KIND, name, made_from) is None:
+            report = _standing(connection, name)
+        else:
             checked = check_table(
                 path, matrix, sectors, coefficients, allow_unbalanced=allow_unbalanced
             )
@@ -125,112 +102,75 @@ def load_input_output(
                 KIND, name, path.name, "sector matrix", matrix.format, matrix.encoding,
                 report.sectors, report.sectors, facts=report.facts,
             )  # fmt: skip
-            ledger.record(connection, told, sha256=matrix.sha256, file_bytes=matrix.bytes, key=key)
+            ledger.record(
+                connection,
+                told,
+                sha256=matrix.sha256,
+                file_bytes=matrix.bytes,
+                made_from=made_from,
+            )
         for file in sector_maps:
             report.maps.append(_load_map(settings, connection, file, name, classification))
         connection.commit()
     return report
 
 
-def check_table(
+class _Opened(NamedTuple):
+    """A table with its name, year and file of sectors settled, and what a load is made from."""
+
+    name: str
+    year: int
+    sectors: Path | None
+    matrix: io_grid.Matrix
+    made_from: Fingerprint
+
+
+def _open(
     path: Path,
-    matrix: io_grid.Matrix,
+    table: str | None,
+    year: int | None,
     sectors: Path | None,
     coefficients: Path | None,
-    *,
-    allow_unbalanced: bool = False,
-) -> Table:
-    """Total inputs, balance and direct coefficients of a matrix. Raises CoaggError, see above."""
-    names, margins = matrix.names, dict(matrix.margins)
-    if sectors is not None:
-        names, more = io_sectors.read_sectors(sectors, matrix.codes)
-        margins |= more
-    total = margins.get("total_input")
-    if total is None:
-        raise CoaggError(
-            f"{path}: states no total input of its sectors (a line TI); "
-            "give a csv of code, name, total_input, value_added as --sectors"
-        )
-    if np.allclose(total, 1.0):
-        raise CoaggError(
-            f"{path}: holds coefficients, not flows: load the table of flows, and give this file "
-            "as --coefficients"
-        )
-    idle = (total <= 0) & (matrix.values != 0).any(axis=0)
-    if (total < 0).any() or idle.any():
-        code = matrix.codes[int(np.argmax((total < 0) | idle))]
-        raise CoaggError(f"{path}: total input of sector {code} is not positive; correct it")
-    facts: dict[str, Any] = {"blank_cells": matrix.blanks}
-    facts |= _balance(path, matrix, names, margins, allow_unbalanced=allow_unbalanced)
-    direct = np.divide(
-        matrix.values, total, out=np.zeros_like(matrix.values), where=total[None, :] > 0
-    )
-    if coefficients is not None:
-        facts |= _agreement(coefficients, matrix.codes, direct)
-    unit = matrix.unit or "as in the file"
-    return Table(matrix.codes, names, matrix.values, direct, total, unit, facts)
-
-
-def _balance(
-    path: Path,
-    matrix: io_grid.Matrix,
-    names: list[str],
-    margins: dict[str, np.ndarray],
-    *,
     allow_unbalanced: bool,
-) -> dict[str, Any]:
-    """Largest relative imbalance of each identity that the margins allow to check."""
-    total = margins["total_input"]
-    used, supplied = matrix.values.sum(axis=0), matrix.values.sum(axis=1)
-    checks = {}
-    if "value_added" in margins:
-        checks["intermediate inputs and value added"] = (used + margins["value_added"], total)
-    if "intermediate_input" in margins:
-        checks["intermediate inputs"] = (used, margins["intermediate_input"])
-    if "intermediate_use" in margins:
-        checks["intermediate uses"] = (supplied, margins["intermediate_use"])
-    if "total_output" in margins:
-        checks["total input, against total output,"] = (total, margins["total_output"])
-    scale = np.where(total > 0, total, 1.0)
-    told: dict[str, float] = {}
-    off: set[str] = set()
-    for what, (found, stated) in checks.items():
-        gap = np.abs(found - stated) / scale
-        worst = int(np.argmax(gap))
-        told[what] = float(gap[worst])
-        off |= {matrix.codes[i] for i in np.flatnonzero(gap > BALANCE_TOLERANCE)}
-        if gap[worst] > BALANCE_TOLERANCE and not allow_unbalanced:
-            raise CoaggError(
-                f"{path}: does not balance: {what} of sector {matrix.codes[worst]} "
-                f"{names[worst]} add to {found[worst]:,.6g} where the table says "
-                f"{stated[worst]:,.6g}: correct it, or load it with --allow-unbalanced"
-            )
-    return {
-        "largest_imbalance": told,
-        "balance_checked": "value_added" in margins,
-        "unbalanced_sectors": sorted(off),
-    }
+) -> _Opened:
+    year = year or _year_of(path)
+    sectors = sectors or io_sectors.sectors_file_of(path)
+    matrix = io_grid.read_matrix(path)
+    made_from = fingerprint(
+        {
+            "file": matrix.sha256,
+            "other files": _file_hashes({"sectors": sectors, "coefficients": coefficients}),
+            "settings": [year, allow_unbalanced],
+            **RULE_PARTS,
+        }
+    )
+    return _Opened(table or f"cn{year}", year, sectors, matrix, made_from)
 
 
-def _agreement(path: Path, codes: list[str], direct: np.ndarray) -> dict[str, Any]:
-    published = io_grid.read_matrix(path)
-    if published.codes != codes:
-        raise CoaggError(f"{path}: its sectors are not those of the table; is it the same year's?")
-    gap = np.abs(published.values - direct)
-    i, j = np.unravel_index(int(np.argmax(gap)), gap.shape)
-    worst = float(gap[i, j])
-    if worst > PRINTED:
-        raise CoaggError(
-            f"{path}: the published coefficient of supplier {codes[i]} and user {codes[j]} is "
-            f"{published.values[i, j]:.9g}, the flows give {direct[i, j]:.9g}: "
-            "do the two files belong together?"
-        )
-    return {
-        "published_coefficients": path.name,
-        "published_sha256": published.sha256,
-        "largest_difference": worst,
-        "agrees_to": "1e-12" if worst <= EXACT else "nine printed decimals",
-    }
+def why_load(
+    connection: psycopg.Connection,
+    path: Path,
+    *,
+    table: str | None = None,
+    year: int | None = None,
+    sectors: Path | None = None,
+    coefficients: Path | None = None,
+    sector_maps: Sequence[Path] = (),
+    classification: str | None = None,
+    allow_unbalanced: bool = False,
+) -> str | None:
+    """Why `load_input_output` would load the table or a map; None when all is unchanged.
+
+    Arguments and errors are those of `load_input_output`; nothing is written.
+    """
+    opened = _open(path, table, year, sectors, coefficients, allow_unbalanced)
+    said = ledger.why_of(connection, KIND, opened.name, opened.made_from)
+    for file in sector_maps:
+        if said:
+            return said
+        read = _open_map(connection, file, opened.name, classification)
+        said = ledger.why_of(connection, MAP_KIND, read.dataset, read.made_from)
+    return said
 
 
 def _year_of(path: Path) -> int:
@@ -248,15 +188,13 @@ def _file_hashes(files: Mapping[str, Path | None]) -> dict[str, str]:
     }
 
 
-def _unchanged(
-    connection: psycopg.Connection, name: str, sha256: str, key: str
-) -> TableReport | None:
-    done = ledger.unchanged(connection, KIND, name, sha256, key)
+def _standing(connection: psycopg.Connection, name: str) -> TableReport:
+    """The report of the table that stands."""
+    done = ledger.standing(connection, KIND, name)
     row = connection.execute(
         "SELECT year, unit, sectors, facts FROM reference.io_table WHERE io_table = %s", (name,)
     ).fetchone()
-    if done is None or row is None:
-        return None
+    assert row is not None
     year, unit, sectors, facts = row
     return TableReport(done.file, name, year, unit, sectors, facts, unchanged=True)
 
@@ -317,13 +255,18 @@ def _drop_maps(connection: psycopg.Connection, name: str) -> list[str]:
     ]
 
 
-def _load_map(
-    settings: Settings,
-    connection: psycopg.Connection,
-    path: Path,
-    name: str,
-    classification: str | None,
-) -> MapReport:
+class _OpenedMap(NamedTuple):
+    """A sector map as read, the dataset it is loaded as, and what a load of it is made from."""
+
+    read: io_sectors.SectorMap
+    dataset: str
+    data: bytes
+    made_from: Fingerprint
+
+
+def _open_map(
+    connection: psycopg.Connection, path: Path, name: str, classification: str | None
+) -> _OpenedMap:
     sectors: dict[str, str] = dict(
         connection.execute(
             "SELECT sector_code, name FROM reference.io_sector WHERE io_table = %s "
@@ -336,11 +279,27 @@ def _load_map(
         for known, codes in reference.code_sets(connection).items()
     }
     read = io_sectors.read_sector_map(path, classification, sectors, industries)
-    links = read.links
     data = csv_tables.read_bytes(path)
-    sha256 = hashlib.sha256(data).hexdigest()
-    dataset = f"{name} {read.classification}"
-    key = ledger.settings_key({"table": name, "classification": read.classification})
+    made_from = fingerprint(
+        {
+            "file": hashlib.sha256(data).hexdigest(),
+            "sectors": sectors,
+            "industry codes": industries.get(read.classification),
+            **RULE_PARTS,
+        }
+    )
+    return _OpenedMap(read, f"{name} {read.classification}", data, made_from)
+
+
+def _load_map(
+    settings: Settings,
+    connection: psycopg.Connection,
+    path: Path,
+    name: str,
+    classification: str | None,
+) -> MapReport:
+    read, dataset, data, made_from = _open_map(connection, path, name, classification)
+    links = read.links
     report = MapReport(
         file=path.name,
         classification=read.classification,
@@ -350,7 +309,7 @@ def _load_map(
         doubtful=int(links["doubtful"].sum()),
         unmapped=read.unmapped,
     )
-    if ledger.unchanged(connection, MAP_KIND, dataset, sha256, key) is not None:
+    if ledger.why_of(connection, MAP_KIND, dataset, made_from) is None:
         report.unchanged = True
         return report
     connection.execute(
@@ -366,11 +325,12 @@ def _load_map(
                 for row in links.astype(object).itertuples(index=False, name=None)
             ],
         )
+    sha256 = hashlib.sha256(data).hexdigest()
     ledger.keep_file(settings, path, sha256)
     told = ledger.InputReport(
         MAP_KIND, dataset, path.name, "sector map", "csv", "utf-8", len(links), len(links),
         flags={"doubtful": report.doubtful},
         facts={"sectors_without_industries": read.unmapped, "split_industries": read.split},
     )  # fmt: skip
-    ledger.record(connection, told, sha256=sha256, file_bytes=len(data), key=key)
+    ledger.record(connection, told, sha256=sha256, file_bytes=len(data), made_from=made_from)
     return report

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from coagg.database.fingerprint import Fingerprint, fingerprint, rows_hash
 from coagg.errors import CoaggError
+from coagg.etl.matching import MATCH_CODE
 from coagg.etl.matching import runs as match_runs
 from coagg.etl.matching.firm_links import IntArray, Key, Links, link_rows
 from coagg.etl.matching.names import normalise
@@ -34,8 +38,8 @@ LEFT JOIN (
     ORDER BY to_classification, to_code, weight DESC, from_code
 ) AS back ON back.to_classification = f.classification AND back.to_code = f.industry
 WHERE f.country = {}
-ORDER BY f.survey_year, f.row_number
 """
+IN_ORDER = ROWS + "ORDER BY f.survey_year, f.row_number"
 COLUMNS = {
     "survey_year": pa.int64(), "row_number": pa.int64(), "firm_id": pa.string(),
     "shared_id": pa.bool_(), "firm_name": pa.string(), "representative": pa.string(),
@@ -52,7 +56,6 @@ OF_STAGE = {
     "phone": ("phone", "place", "industry"),
     "founding": ("established_year", "place_code", "industry_code", "product"),
 }
-FILES = ("names", "runs", "firms", "firm_links")
 YEAR_STEP = 10_000_000  # panel_id = survey year * this + row number
 
 
@@ -91,11 +94,11 @@ def match_firms(settings: Settings, country: str = "CN", *, max_gap: int = 2) ->
     """
     began = time.monotonic()
     with match_runs.open_run(settings) as connection:
-        sha256 = firms_key(connection, country, max_gap)
-        known = match_runs.unchanged(connection, "firms", country, sha256)
-        if known is not None:
+        made_from = inputs(connection, country, max_gap)
+        if match_runs.why_of(connection, "firms", country, made_from, _is_there) is None:
+            known = match_runs.counted(connection, "firms", country) or {}
             return PanelReport(**{**known, "unchanged": True})
-        rows = match_runs.read(connection, ROWS, COLUMNS, (country,))
+        rows = match_runs.read(connection, IN_ORDER, COLUMNS, (country,))
         if rows.num_rows == 0:
             raise CoaggError(
                 f"no firms of {country} are loaded: coagg load firms FILE --survey-year YEAR first"
@@ -128,14 +131,37 @@ def match_firms(settings: Settings, country: str = "CN", *, max_gap: int = 2) ->
             _link_table(country, years, numbers, links, values),
         )
         report.seconds = time.monotonic() - began
-        match_runs.record(connection, "firms", country, sha256, asdict(report), report.seconds)
+        match_runs.record(connection, "firms", country, made_from, asdict(report), report.seconds)
         connection.commit()
     return report
 
 
-def firms_key(connection: psycopg.Connection, country: str, max_gap: int) -> str:
-    """Hash over everything that the firms' links rest on."""
-    return match_runs.key(connection, country, (), FILES, "firms", max_gap)
+def inputs(connection: psycopg.Connection, country: str, max_gap: int) -> Fingerprint:
+    """What the links of a country's firms are made from; the rows as they are read."""
+    firms = rows_hash(connection, sql.SQL(ROWS).format(sql.Literal(country)))
+    return fingerprint({"firms": firms, "settings": max_gap, "code": MATCH_CODE})
+
+
+def why_match(
+    connection: psycopg.Connection, country: str = "CN", *, max_gap: int | None = 2
+) -> str | None:
+    """Why `match_firms` would link anew; None when it would find all unchanged.
+
+    `max_gap` None: the one of the run that stands.
+    """
+    if max_gap is None:
+        max_gap = (match_runs.counted(connection, "firms", country) or {}).get("max_gap", 2)
+    made_from = inputs(connection, country, max_gap)
+    return match_runs.why_of(connection, "firms", country, made_from, _is_there)
+
+
+def _is_there(connection: psycopg.Connection, country: str, counts: Mapping[str, Any]) -> bool:
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM clean.firm_panel WHERE country = %s), "
+        "(SELECT count(*) FROM clean.firm_panel_link WHERE country = %s)",
+        (country, country),
+    ).fetchone()
+    return row == (counts["rows"], sum(counts["links"].values()))
 
 
 def coded(column: pa.ChunkedArray, names: bool = False) -> tuple[IntArray, pd.Series]:

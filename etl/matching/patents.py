@@ -6,7 +6,9 @@ Work is done on unique names; the rows of ten million applicants are only joined
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -14,7 +16,11 @@ import pyarrow as pa
 from psycopg import sql
 
 from coagg import database
+from coagg.database import sql_text
+from coagg.database.fingerprint import NEVER, Fingerprint, fingerprint, refreshed, rows_hash
 from coagg.errors import CoaggError
+from coagg.etl import ledger
+from coagg.etl.matching import MATCH_CODE
 from coagg.etl.matching import firms as firm_panel
 from coagg.etl.matching import runs as match_runs
 from coagg.etl.matching.names import PlaceWords, place_words
@@ -22,9 +28,6 @@ from coagg.etl.matching.stages import PICKS, MatchSettings, Outcome, match
 from coagg.settings import SQL, Settings
 
 RULES = SQL / "transforms" / "match"
-FILES = (
-    *firm_panel.FILES, "patents", "settings", "stages", "likeness"
-)  # fmt: skip
 KEYS = """
 SELECT key_id, name, organisation_code, place_code, address_head, applicants FROM applicant_key
 """
@@ -40,6 +43,23 @@ CROSS JOIN LATERAL (VALUES (f.prefecture_code), (f.own_prefecture_code)) AS plac
 WHERE f.country = {} AND place.code IS NOT NULL
 ORDER BY 1, 2, 3, 4
 """
+# what FIRMS reads, without its sorting; links are told by the run that made them
+FIRM_ROWS = """
+SELECT survey_year, row_number, firm_name, firm_id, prefecture_code, own_prefecture_code
+FROM clean.firm WHERE country = %s
+"""
+PLACES = """
+SELECT name, prefecture_code FROM reference.prefecture WHERE country = %s
+UNION
+SELECT name, prefecture_code FROM reference.prefecture_code WHERE country = %s AND in_force
+ORDER BY 1, 2
+"""
+PLACE_CODES = """
+SELECT DISTINCT ON (place_code) place_code, prefecture_code
+FROM reference.prefecture_code WHERE prefecture_code IS NOT NULL
+ORDER BY place_code, survey_year DESC
+"""
+DECISIONS = "SELECT applicant_name, panel_id, decided_by FROM clean.match_decision ORDER BY 1"
 FIRM_COLUMNS = {
     "panel_id": pa.int64(), "firm_name": pa.string(), "firm_id": pa.string(),
     "place": pa.string(),
@@ -92,19 +112,13 @@ def match_patents(
     with match_runs.open_run(settings) as connection:
         _check_panel(connection, country)
         decisions = pd.DataFrame(
-            connection.execute(
-                "SELECT applicant_name, panel_id, decided_by FROM clean.match_decision ORDER BY 1"
-            ).fetchall(),
+            connection.execute(DECISIONS).fetchall(),
             columns=["name", "panel_id", "decided_by"],
             dtype=object,
         )
-        rules = [file.read_text() for file in sorted(RULES.glob("*.sql"))]
-        sha256 = match_runs.key(
-            connection, country, ("patents",), FILES, rules, asdict(options),
-            decisions.values.tolist(),
-        )  # fmt: skip
-        known = match_runs.unchanged(connection, "patents", country, sha256)
-        if known is not None:
+        made_from = inputs(connection, country, options)
+        if match_runs.why_of(connection, "patents", country, made_from, _is_there) is None:
+            known = match_runs.counted(connection, "patents", country) or {}
             return MatchReport(**{**known, "unchanged": True})
         values = {"country": country, "max_years": options.max_years}
         database.run_file(connection, RULES / "10_applicants.sql", values)
@@ -124,46 +138,84 @@ def match_patents(
         _count(connection, report)
         report.seconds = time.monotonic() - began
         told = {f.name: getattr(report, f.name) for f in fields(report)}
-        match_runs.record(connection, "patents", country, sha256, told, report.seconds)
+        match_runs.record(connection, "patents", country, made_from, told, report.seconds)
         connection.commit()
     return replace(report)
 
 
 def read_place_words(connection: psycopg.Connection, country: str = "CN") -> PlaceWords:
     """Place words from the prefectures of today and all place names of the survey years."""
-    return place_words(
-        connection.execute(
-            "SELECT name, prefecture_code FROM reference.prefecture WHERE country = %s "
-            "UNION SELECT name, prefecture_code FROM reference.prefecture_code "
-            "WHERE country = %s AND in_force ORDER BY 1, 2",
-            (country, country),
-        ).fetchall()
-    )
+    return place_words(connection.execute(PLACES, (country, country)).fetchall())
+
+
+def inputs(connection: psycopg.Connection, country: str, options: MatchSettings) -> Fingerprint:
+    """What the matches of all applicants to a country's firms are made from."""
+    return fingerprint({"settings": asdict(options), **_data(connection, country)})
+
+
+def _data(connection: psycopg.Connection, country: str) -> dict[str, object]:
+    """What matches rest on beside their settings."""
+    links = connection.execute(
+        "SELECT input_sha256 FROM ops.match_run WHERE kind = 'firms' AND country = %s", (country,)
+    ).fetchall()
+    return {
+        "firms": rows_hash(connection, FIRM_ROWS, (country,)),
+        "firms over the years": links,
+        "patents": ledger.current(connection, "patents"),
+        "place names": rows_hash(connection, PLACES, (country, country)),
+        "place codes": rows_hash(connection, PLACE_CODES),
+        "decisions": connection.execute(DECISIONS).fetchall(),
+        "rules": sql_text.rules(RULES),
+        "code": MATCH_CODE,
+    }
+
+
+def why_match(
+    connection: psycopg.Connection, country: str = "CN", *, options: MatchSettings | None = None
+) -> str | None:
+    """Why `match_patents` would match anew; None when it would find all unchanged."""
+    made_from = inputs(connection, country, options or MatchSettings())
+    return match_runs.why_of(connection, "patents", country, made_from, _is_there)
+
+
+def stale_runs(connection: psycopg.Connection) -> dict[str, str]:
+    """Runs of both matchers that are older than what they are made from, by name, and why."""
+    found: dict[str, str | None] = {}
+    for kind, country, made_from in connection.execute(
+        "SELECT kind, country, inputs FROM ops.match_run ORDER BY kind, country"
+    ).fetchall():
+        if kind == "firms":
+            said = firm_panel.why_match(connection, country, max_gap=None)
+        else:  # settings of a run are not kept: taken as they were
+            now = refreshed(made_from, _data(connection, country))
+            said = match_runs.why_of(connection, kind, country, now, _is_there)
+        found[f"match {kind} {country}"] = said
+    return {name: said for name, said in found.items() if said}
+
+
+def _is_there(connection: psycopg.Connection, country: str, counts: Mapping[str, Any]) -> bool:
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM clean.patent_match), "
+        "(SELECT count(*) FROM clean.match_candidate)"
+    ).fetchone()
+    return row == (sum(counts["stages"].values()), counts["candidates"])
 
 
 def _check_panel(connection: psycopg.Connection, country: str) -> None:
-    row = connection.execute(
-        "SELECT input_sha256, counts FROM ops.match_run WHERE kind = 'firms' AND country = %s",
-        (country,),
-    ).fetchone()
-    if row is None:
+    said = firm_panel.why_match(connection, country, max_gap=None)
+    if said == NEVER:
         raise CoaggError(f"firms of {country} are not linked over the years: coagg match firms")
-    if row[0] != firm_panel.firms_key(connection, country, row[1]["max_gap"]):
+    if said:
         raise CoaggError(
-            f"firms of {country} (or the code) changed since they were linked: coagg match firms"
+            f"firms of {country} (or the code) changed since they were linked ({said}): "
+            "coagg match firms"
         )
 
 
 def _applicants(connection: psycopg.Connection, words: PlaceWords) -> pd.DataFrame:
     """Applicant keys with their place: by place code, else by the head of the address."""
     keys = match_runs.read(connection, KEYS, KEY_COLUMNS).to_pandas()
-    known: dict[str, str] = dict(
-        connection.execute(
-            "SELECT DISTINCT ON (place_code) place_code, prefecture_code "
-            "FROM reference.prefecture_code WHERE prefecture_code IS NOT NULL "
-            "ORDER BY place_code, survey_year DESC"
-        ).fetchall()
-    )
+    known: dict[str, str] = dict(connection.execute(PLACE_CODES).fetchall())
     codes = {
         code: known.get(code[:6]) or known.get(code[:4])
         for code in keys.place_code.dropna().unique()

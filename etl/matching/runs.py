@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, LiteralString
 
 import pandas as pd
@@ -17,6 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -80,50 +78,42 @@ def write(connection: psycopg.Connection, table: sql.Composable, rows: pd.DataFr
             copy.write(buffer.getbuffer())
 
 
-def key(
-    connection: psycopg.Connection, country: str, kinds: Sequence[str], files: Sequence[str],
-    *parts: object,
-) -> str:  # fmt: skip
-    """Hash over current loads of firms and inputs `kinds`, places, code `files` and `parts`."""
-    loads = connection.execute(
-        "SELECT survey_year, file_sha256, settings_sha256 FROM ops.load "
-        "WHERE country = %s AND superseded_at IS NULL ORDER BY 1",
-        (country,),
-    ).fetchall()
-    inputs = connection.execute(
-        "SELECT kind, dataset, file_sha256, settings_sha256 FROM ops.input_load "
-        "WHERE kind = ANY(%s) AND superseded_at IS NULL ORDER BY 1, 2",
-        (list(kinds),),
-    ).fetchall()
-    places = connection.execute(
-        "SELECT source, detail FROM reference.load_report WHERE item = 'sha256' ORDER BY 1, 2"
-    ).fetchall()
-    code = [
-        hashlib.sha256((Path(__file__).with_name(f"{name}.py")).read_bytes()).hexdigest()
-        for name in files
-    ]
-    told = json.dumps([loads, inputs, places, code, parts], default=str, sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+def why_of(
+    connection: psycopg.Connection, kind: str, country: str, made_from: Fingerprint,
+    there: Callable[[psycopg.Connection, str, Mapping[str, Any]], bool],
+) -> str | None:  # fmt: skip
+    """Why the run that stands is not this one; None when it is and `there` finds its rows.
 
-
-def unchanged(connection: psycopg.Connection, kind: str, country: str, sha256: str
-              ) -> dict[str, Any] | None:  # fmt: skip
-    """Counts of the run that stands, when it was made from just this."""
+    `there` is asked with the connection, the country and what the run counted.
+    """
     row = connection.execute(
-        "SELECT counts FROM ops.match_run WHERE kind = %s AND country = %s AND input_sha256 = %s",
-        (kind, country, sha256),
+        "SELECT inputs, counts FROM ops.match_run WHERE kind = %s AND country = %s",
+        (kind, country),
+    ).fetchone()
+    if row is None:
+        return NEVER
+    return why(row[0], made_from) or (None if there(connection, country, row[1]) else MISSING)
+
+
+def counted(connection: psycopg.Connection, kind: str, country: str) -> dict[str, Any] | None:
+    """What the run that stands counted; None without one."""
+    row = connection.execute(
+        "SELECT counts FROM ops.match_run WHERE kind = %s AND country = %s", (kind, country)
     ).fetchone()
     return row[0] if row else None
 
 
-def record(connection: psycopg.Connection, kind: str, country: str, sha256: str,
+def record(connection: psycopg.Connection, kind: str, country: str, made_from: Fingerprint,
            counts: Mapping[str, Any], seconds: float) -> None:  # fmt: skip
     """Write what a run was made from and what it counted, in place of the run before."""
     connection.execute(
         "DELETE FROM ops.match_run WHERE kind = %s AND country = %s", (kind, country)
     )
     connection.execute(
-        "INSERT INTO ops.match_run (kind, country, input_sha256, counts, seconds, code_version) "
-        "VALUES (%s, %s, %s, %s, %s, %s)",
-        (kind, country, sha256, Jsonb(dict(counts)), seconds, VERSION),
-    )
+        "INSERT INTO ops.match_run (kind, country, input_sha256, inputs, counts, seconds, "
+        "code_version) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            kind, country, made_from.sha256, Jsonb(made_from.as_json()), Jsonb(dict(counts)),
+            seconds, VERSION,
+        ),
+    )  # fmt: skip

@@ -18,12 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coagg import database
+from coagg.database import sql_text
+from coagg.database.fingerprint import Fingerprint, fingerprint
 from coagg.etl import ledger
+from coagg.etl.files import FILE_READER_CODE
 from coagg.etl.files.table_file import TableFile
-from coagg.etl.patents import layouts as patent_layouts
+from coagg.etl.patents import CITATION_READER_CODE
 from coagg.etl.patents import load as patents
 from coagg.etl.patents import rows as patent_rows
-from coagg.etl.patents import trs as patent_trs
 from coagg.etl.patents import values as patent_values
 from coagg.etl.patents.layouts import PatentLayout
 from coagg.settings import SQL, Settings
@@ -57,24 +59,16 @@ def load_citations(
     same settings and the same patents changes nothing. Raises CoaggError in one line when the file
     cannot be taken; the data base is then as it was.
     """
-    table = patent_trs.open_patents(path)
-    chosen = patent_layouts.choose(layout, table.headers, KIND, path)
-    columns = chosen.map(table.headers, KIND, path)
+    opened = patents.open_file(path, layout, KIND)
+    table, chosen, columns = opened
     dataset = dataset or patents.dataset_name(path)
     with database.connect(settings) as connection:
         connection.execute("SET client_connection_check_interval = 2000")
         ledger.hold(connection, patents.KIND)  # the patents that are looked up must stay
         ledger.hold(connection, KIND)
-        key = ledger.settings_key(
-            {
-                "layout": chosen.sha256,
-                "rules": patents.rules_key(RULES),
-                "patents": _patents_loaded(connection),
-            }
-        )
-        done = ledger.unchanged(connection, KIND, dataset, table.sha256, key)
-        if done is not None:
-            return done
+        made_from = inputs(connection, opened)
+        if ledger.why_of(connection, KIND, dataset, made_from) is None:
+            return ledger.standing(connection, KIND, dataset)
         ledger.keep_file(settings, path, table.sha256)
         values = {"dataset": dataset, "cited": chosen.settings["@cited"]}
         database.run_file(connection, RULES / "10_incoming.sql", values)
@@ -106,17 +100,41 @@ def load_citations(
         report.flags = {flag: count for flag, count in flags.items() if count}
         _summarise(connection, report)
         patents.refuse_empty(report, path)
-        ledger.record(connection, report, sha256=table.sha256, file_bytes=table.bytes, key=key)
+        ledger.record(
+            connection,
+            report,
+            sha256=table.sha256,
+            file_bytes=table.bytes,
+            made_from=made_from,
+        )
         connection.commit()
     return report
 
 
-def _patents_loaded(connection: psycopg.Connection) -> list[list[str]]:
-    rows = connection.execute(
-        "SELECT dataset, file_sha256, settings_sha256 FROM ops.input_load "
-        "WHERE kind = 'patents' AND superseded_at IS NULL ORDER BY dataset"
-    ).fetchall()
-    return [list(row) for row in rows]
+def rule_parts(connection: psycopg.Connection) -> dict[str, object]:
+    """What a load of citations rests on beside its file: rules, and which patents are known."""
+    return {
+        "rules": sql_text.rules(RULES),
+        "reader": [FILE_READER_CODE, CITATION_READER_CODE],
+        "patents": ledger.current(connection, patents.KIND),
+    }
+
+
+def inputs(connection: psycopg.Connection, opened: patents.Opened) -> Fingerprint:
+    """What a load of the file would be made from."""
+    return fingerprint({**opened.parts(), **rule_parts(connection)})
+
+
+def why_load(
+    connection: psycopg.Connection,
+    path: Path,
+    *,
+    dataset: str | None = None,
+    layout: str | None = None,
+) -> str | None:
+    """Why `load_citations` would load the file; None when it would find it unchanged."""
+    made_from = inputs(connection, patents.open_file(path, layout, KIND))
+    return ledger.why_of(connection, KIND, dataset or patents.dataset_name(path), made_from)
 
 
 def _pairs(

@@ -8,18 +8,22 @@ ledger row. A kill leaves the data base as it was.
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database import sql_text
+from coagg.database.fingerprint import Fingerprint, fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import ledger
+from coagg.etl.files import FILE_READER_CODE
 from coagg.etl.files.table_file import TableFile
 from coagg.etl.firms import rows as firm_rows
+from coagg.etl.patents import PATENT_READER_CODE
 from coagg.etl.patents import layouts as patent_layouts
 from coagg.etl.patents import rows as patent_rows
 from coagg.etl.patents import trs as patent_trs
@@ -45,17 +49,15 @@ def load_patents(
     changes nothing. Raises CoaggError in one line when the file cannot be taken; the data base is
     then as it was.
     """
-    table = patent_trs.open_patents(path)
-    chosen = patent_layouts.choose(layout, table.headers, KIND, path)
-    columns = chosen.map(table.headers, KIND, path)
+    opened = open_file(path, layout, KIND)
+    table, chosen, columns = opened
     dataset = dataset or dataset_name(path)
     with database.connect(settings) as connection:
         connection.execute("SET client_connection_check_interval = 2000")
         ledger.hold(connection, KIND)
-        key = ledger.settings_key({"layout": chosen.sha256, "rules": rules_key(RULES)})
-        done = ledger.unchanged(connection, KIND, dataset, table.sha256, key)
-        if done is not None:
-            return done
+        made_from = inputs(opened)
+        if ledger.why_of(connection, KIND, dataset, made_from) is None:
+            return ledger.standing(connection, KIND, dataset)
         ledger.keep_file(settings, path, table.sha256)
         database.run_file(connection, RULES / "10_incoming.sql", {"dataset": dataset})
         report = ledger.InputReport(
@@ -77,7 +79,13 @@ def load_patents(
         database.run_file(connection, RULES / "40_publish.sql")
         _summarise(connection, report)
         refuse_empty(report, path)
-        ledger.record(connection, report, sha256=table.sha256, file_bytes=table.bytes, key=key)
+        ledger.record(
+            connection,
+            report,
+            sha256=table.sha256,
+            file_bytes=table.bytes,
+            made_from=made_from,
+        )
         connection.commit()
     return report
 
@@ -87,9 +95,46 @@ def dataset_name(path: Path) -> str:
     return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
 
 
-def rules_key(folder: Path) -> list[str]:
-    """Hashes of the SQL rules in a folder, for the settings of a load."""
-    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.glob("*.sql"))]
+class Opened(NamedTuple):
+    """A file of patents or citations, its layout, and its header of each of our columns."""
+
+    table: TableFile
+    layout: patent_layouts.PatentLayout
+    columns: dict[str, str | None]
+
+    def parts(self) -> dict[str, object]:
+        """What of it a load is made from: its bytes, and what its layout says."""
+        said = [self.columns, self.layout.settings]
+        return {"file": self.table.sha256, "layout": said}
+
+
+def open_file(path: Path, layout: str | None, kind: str) -> Opened:
+    """Open a file with the named layout, or the one that fits. Raises CoaggError in one line."""
+    table = patent_trs.open_patents(path)
+    chosen = patent_layouts.choose(layout, table.headers, kind, path)
+    return Opened(table, chosen, chosen.map(table.headers, kind, path))
+
+
+def rule_parts() -> dict[str, object]:
+    """What a load of patents rests on beside its file."""
+    return {"rules": sql_text.rules(RULES), "reader": [FILE_READER_CODE, PATENT_READER_CODE]}
+
+
+def inputs(opened: Opened) -> Fingerprint:
+    """What a load of the file would be made from."""
+    return fingerprint({**opened.parts(), **rule_parts()})
+
+
+def why_load(
+    connection: psycopg.Connection,
+    path: Path,
+    *,
+    dataset: str | None = None,
+    layout: str | None = None,
+) -> str | None:
+    """Why `load_patents` would load the file; None when it would find it unchanged."""
+    made_from = inputs(open_file(path, layout, KIND))
+    return ledger.why_of(connection, KIND, dataset or dataset_name(path), made_from)
 
 
 def refuse_empty(report: ledger.InputReport, path: Path) -> None:

@@ -17,14 +17,15 @@ import psycopg
 from psycopg import sql
 
 from coagg import database
+from coagg.database import sql_text
+from coagg.database.fingerprint import digest, rows_hash
 from coagg.etl.files import csv_tables
+from coagg.etl.reference import REFERENCE_CODE, boundaries, classifications
 from coagg.etl.reference import agglomerations as members
-from coagg.etl.reference import boundaries, classifications
 from coagg.etl.reference.boundaries import Finding
 from coagg.settings import SQL
 
 RULES = SQL / "transforms" / "reference"
-LOADER_VERSION = "1"  # raise when the same files give other rows
 OWN_FILE = "own file"
 SHIPPED_FILE = "shipped"
 
@@ -59,10 +60,8 @@ class _Source:
     asked: bool = False  # whether the caller named the file
 
     def sha256(self) -> str:
-        digest = hashlib.sha256(LOADER_VERSION.encode())
-        for path in [*self.files, *(RULES / rule for rule in self.rules)]:
-            digest.update(hashlib.sha256(csv_tables.read_bytes(path)).digest())
-        return digest.hexdigest()
+        files = [hashlib.sha256(csv_tables.read_bytes(path)).hexdigest() for path in self.files]
+        return digest([REFERENCE_CODE, files, [sql_text.rules(RULES, rule) for rule in self.rules]])
 
     def origin(self) -> str:
         shipped = all(boundaries.DATA in path.resolve().parents for path in self.files)
@@ -116,6 +115,21 @@ def load_reference(
     return ReferenceReport(loaded, unchanged, time.perf_counter() - begun)
 
 
+def pending(connection: psycopg.Connection) -> list[str]:
+    """Sources that `load_reference` would load, files of the user's own left as they are."""
+    try:
+        held = _held(connection)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        held = {}
+        connection.rollback()
+    return [
+        source.name
+        for source in _sources(None, {}, ())
+        if not held.get(source.name, ("", False))[1]
+        and held.get(source.name, ("", False))[0] != source.sha256()
+    ]
+
+
 def code_sets(connection: psycopg.Connection) -> dict[str, set[str]]:
     """All codes (divisions and below) of every classification that is loaded."""
     rows = connection.execute(
@@ -125,14 +139,34 @@ def code_sets(connection: psycopg.Connection) -> dict[str, set[str]]:
     return {classification: set(codes) for classification, codes in rows}
 
 
-def content_key(connection: psycopg.Connection) -> str:
-    """Hash over the reference data that cleaning firms rests on: areas, place codes, industries."""
-    rows = connection.execute(
-        "SELECT source, detail FROM reference.load_report WHERE item = 'sha256' "
-        "AND (source IN ('prefectures', 'place codes') OR source LIKE 'classification %') "
-        "ORDER BY source"
-    ).fetchall()
-    return hashlib.sha256(repr(rows).encode()).hexdigest()
+def cleaning_inputs(
+    connection: psycopg.Connection, country: str, survey_year: int
+) -> dict[str, object]:
+    """What cleaning a year of firms rests on: areas and place codes of the country, industry codes.
+
+    By name, as `coagg.database.fingerprint.fingerprint` takes them.
+    """
+    return {
+        "places": rows_hash(
+            connection,
+            "SELECT prefecture_code, md5(public.st_asbinary(geom)) "
+            "FROM reference.prefecture_piece WHERE country = %s",
+            (country,),
+        ),
+        # a year after the last with codes reads that last one's, as the rule does
+        "place codes": rows_hash(
+            connection,
+            "SELECT place_code, prefecture_code, candidates FROM reference.prefecture_code "
+            "WHERE country = %s AND survey_year = (SELECT coalesce("
+            "max(survey_year) FILTER (WHERE survey_year <= %s), min(survey_year)) "
+            "FROM reference.prefecture_code WHERE country = %s)",
+            (country, survey_year, country),
+        ),
+        "industry codes": rows_hash(
+            connection,
+            "SELECT classification, industry_code FROM reference.industry WHERE level > 1",
+        ),
+    }
 
 
 def _sources(

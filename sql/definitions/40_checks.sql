@@ -102,14 +102,6 @@ FROM (
 ) AS twice
 UNION ALL
 SELECT
-    'index units older than the firms they measure',
-    count(*),
-    'coagg index --survey-year ... measures what changed'
-FROM coagglomeration.unit AS u
-INNER JOIN current_load AS l ON u.country = l.country AND u.survey_year = l.survey_year
-WHERE u.finished_at < l.loaded_at
-UNION ALL
-SELECT
     'cells of the index that are unfinished',
     count(*),
     'the run was stopped: coagg index --survey-year ... goes on where it stopped'
@@ -118,28 +110,6 @@ FROM (
     GROUP BY measurement_id, country, survey_year, agglomeration_code
     HAVING count(DISTINCT fixed_industry) <> count(DISTINCT redrawn_industry)
 ) AS unfinished
-UNION ALL
-SELECT
-    'measurements computed by more than one code version',
-    count(*),
-    'coagg index --survey-year ... measures the older units again'
-FROM (
-    SELECT FROM coagglomeration.unit
-    GROUP BY measurement_id
-    HAVING count(DISTINCT code_version) > 1
-) AS mixed
-UNION ALL
-SELECT
-    'panel years older than their index',
-    count(*),
-    'coagg panel builds what changed'
-FROM panel.build AS b
-WHERE EXISTS (
-    SELECT FROM coagglomeration.unit AS u
-    WHERE
-        u.measurement_id = b.measurement_id AND u.country = b.country
-        AND u.survey_year = b.survey_year AND u.finished_at > b.built_at
-)
 UNION ALL
 SELECT
     'cells of the panel whose firms vanished',

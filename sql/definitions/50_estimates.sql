@@ -10,6 +10,7 @@ SELECT DISTINCT ON (r.measurement_id, r.options ->> 'country', r.table_name, r.o
     r.specification,
     r.specification_sha256,
     r.data_sha256,
+    r.inputs,
     r.code_version,
     r.estimated_at
 FROM estimates.run AS r
@@ -23,5 +24,6 @@ COMMENT ON COLUMN estimates.latest.run_id IS 'The run.';
 COMMENT ON COLUMN estimates.latest.specification IS 'The specification as used.';
 COMMENT ON COLUMN estimates.latest.specification_sha256 IS 'Hash of the specification.';
 COMMENT ON COLUMN estimates.latest.data_sha256 IS 'Hash over the rows of the panel it was estimated from.';
+COMMENT ON COLUMN estimates.latest.inputs IS 'Hash of each input by name; null: made before this was kept.';
 COMMENT ON COLUMN estimates.latest.code_version IS 'Version of coagg.';
 COMMENT ON COLUMN estimates.latest.estimated_at IS 'When.';

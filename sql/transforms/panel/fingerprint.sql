@@ -1,88 +1,186 @@
--- One row: what the panel of a year is built from, as text to hash. Sums of row hashes do not
--- depend on the order of rows. Settings: measurement_id, country, survey_year, io_table,
--- uk_measurement_id, uk_survey_year (the last three empty: none).
-SELECT concat_ws(
-    E'\n',
-    (
-        SELECT string_agg(agglomeration_code || block || input_sha256, ',' ORDER BY agglomeration_code, block)
-        FROM coagglomeration.unit
-        WHERE
-            measurement_id = ops.setting('measurement_id')::integer
-            AND country = ops.setting('country')
-            AND survey_year = ops.setting('survey_year')::smallint
-    ),
-    (
-        SELECT string_agg(block || input_sha256, ',' ORDER BY block)
-        FROM coagglomeration.unit
-        WHERE
-            measurement_id = nullif(current_setting('coagg.uk_measurement_id'), '')::integer
-            AND survey_year = nullif(current_setting('coagg.uk_survey_year'), '')::smallint
-            AND country = 'GB' AND agglomeration_code = 'UK'
-    ),
-    (
-        -- rows of all years: a match may name any of them
-        SELECT string_agg(survey_year || file_sha256 || settings_sha256, ',' ORDER BY survey_year)
-        FROM ops.load
-        WHERE country = ops.setting('country') AND superseded_at IS NULL
-    ),
-    (
-        SELECT
-            sum(hashtextextended(concat_ws(
-                '|', row_number, coalesce(industry_code, '-'), coalesce(industry, '-'),
-                coalesce(classification, '-'), coalesce(output_thousand_cny::text, '-'),
-                coalesce(employment::text, '-'), prefecture_code
-            ), 0))::text
-        FROM clean.firm
-        WHERE
-            country = (SELECT ops.setting('country'))
-            AND survey_year = (SELECT ops.setting('survey_year')::smallint)
-    ),
-    (
-        SELECT string_agg(kind || dataset || file_sha256 || settings_sha256, ',' ORDER BY kind, dataset)
-        FROM ops.input_load
-        WHERE kind IN ('patents', 'citations') AND superseded_at IS NULL
-    ),
-    (
-        SELECT
-            sum(hashtextextended(concat_ws(
-                '|', patent_id, application_year, granted, coalesce(patent_value::text, '-')
-            ), 0))::text
-        FROM clean.patent
-    ),
-    (SELECT count(*)::text FROM clean.citation),
-    (
-        SELECT
-            sum(hashtextextended(
-                concat_ws('|', patent_id, position, country, survey_year, row_number), 0
-            ))::text
-        FROM clean.patent_match
-    ),
-    (
-        SELECT
-            sum(hashtextextended(
-                concat_ws('|', supplier, user_sector, direct_coefficient), 0
-            ))::text
-        FROM reference.io_flow
-        WHERE io_table = current_setting('coagg.io_table')
-    ),
-    (
-        SELECT
-            sum(hashtextextended(
-                concat_ws('|', sector_code, classification, industry, weight), 0
-            ))::text
-        FROM reference.io_sector_industry
-        WHERE io_table = current_setting('coagg.io_table')
-    ),
-    (
-        SELECT
-            sum(hashtextextended(concat_ws(
-                '|', from_classification, from_code, to_classification, to_code, weight, doubtful
-            ), 0))::text
-        FROM reference.industry_concordance
-    ),
-    (
-        SELECT sum(hashtextextended(concat_ws('|', agglomeration_code, prefecture_code), 0))::text
-        FROM reference.agglomeration_member
-        WHERE country = ops.setting('country') AND assigned
-    )
-) AS fingerprint;
+-- What the panel of a year is made from: one row an input, its name, count of rows and hash. Sums
+-- of row hashes do not depend on the order of rows, and a NULL is a value among others. Only what
+-- is used counts: patents of the window and those they cite, firms of their matches, translations
+-- between the classifications at hand. Settings: measurement_id, country, survey_year,
+-- classification, window_years, io_table, uk_measurement_id, uk_survey_year (the last three empty:
+-- none).
+WITH setting AS MATERIALIZED (
+    SELECT
+        ops.setting('measurement_id')::integer AS measurement_id,
+        ops.setting('country') AS country,
+        ops.setting('survey_year')::smallint AS survey_year,
+        ops.setting('survey_year')::integer + ops.setting('window_years')::integer - 1 AS last_year,
+        ops.setting('classification') AS classification,
+        current_setting('coagg.io_table') AS io_table,
+        nullif(current_setting('coagg.uk_measurement_id'), '')::integer AS uk_measurement_id,
+        nullif(current_setting('coagg.uk_survey_year'), '')::smallint AS uk_survey_year
+),
+
+year_firm AS MATERIALIZED (
+    SELECT
+        row_number,
+        prefecture_code,
+        industry,
+        doubtful,
+        output_thousand_cny,
+        employment
+    FROM clean.firm_industry
+    WHERE
+        country = (SELECT s.country FROM setting AS s)
+        AND survey_year = (SELECT s.survey_year FROM setting AS s)
+        AND classification = (SELECT s.classification FROM setting AS s)
+),
+
+counting AS MATERIALIZED (
+    SELECT
+        patent_id,
+        patent_value
+    FROM clean.patent
+    WHERE
+        granted
+        AND application_year BETWEEN (SELECT s.survey_year FROM setting AS s)
+        AND (SELECT s.last_year FROM setting AS s)
+),
+
+citing AS MATERIALIZED (
+    SELECT
+        c.citing_id,
+        c.cited_id
+    FROM counting AS p
+    INNER JOIN clean.citation AS c ON p.patent_id = c.citing_id
+),
+
+wanted_match AS MATERIALIZED (
+    SELECT
+        m.patent_id,
+        m.survey_year,
+        m.row_number
+    FROM (SELECT patent_id FROM counting UNION SELECT cited_id FROM citing) AS wanted
+    INNER JOIN clean.patent_match AS m ON wanted.patent_id = m.patent_id
+    WHERE m.country = (SELECT s.country FROM setting AS s)
+),
+
+matched_firm AS MATERIALIZED (
+    SELECT
+        f.survey_year,
+        f.row_number,
+        f.prefecture_code,
+        f.industry,
+        f.doubtful
+    FROM (SELECT DISTINCT survey_year, row_number FROM wanted_match) AS m
+    INNER JOIN clean.firm_industry AS f
+        ON m.survey_year = f.survey_year AND m.row_number = f.row_number
+    WHERE
+        f.country = (SELECT s.country FROM setting AS s)
+        AND f.classification = (SELECT s.classification FROM setting AS s)
+),
+
+-- an input a row of this: its name and the hash of one of its rows
+hashed AS (
+    SELECT
+        'index' AS input,
+        hash_record_extended(row(u.agglomeration_code, u.block, u.input_sha256), 0) AS row_hash
+    FROM coagglomeration.unit AS u
+    INNER JOIN setting AS s
+        ON
+            u.measurement_id = s.measurement_id AND u.country = s.country
+            AND u.survey_year = s.survey_year
+    UNION ALL
+    SELECT
+        'UK index',
+        hash_record_extended(row(u.block, u.input_sha256), 0)
+    FROM coagglomeration.unit AS u
+    INNER JOIN setting AS s
+        ON u.measurement_id = s.uk_measurement_id AND u.survey_year = s.uk_survey_year
+    WHERE u.country = 'GB' AND u.agglomeration_code = 'UK'
+    UNION ALL
+    SELECT
+        'firms',
+        hash_record_extended(row(row_number, prefecture_code, output_thousand_cny, employment), 0)
+    FROM year_firm
+    UNION ALL
+    SELECT
+        'industries of firms',
+        hash_record_extended(row(row_number, industry, doubtful), 0)
+    FROM year_firm
+    UNION ALL
+    SELECT
+        'agglomerations',
+        hash_record_extended(row(m.prefecture_code, m.agglomeration_code), 0)
+    FROM reference.agglomeration_member AS m
+    WHERE
+        m.assigned
+        AND m.country = (SELECT s.country FROM setting AS s)
+        AND m.prefecture_code IN (
+            SELECT prefecture_code FROM year_firm
+            UNION
+            SELECT prefecture_code FROM matched_firm
+        )
+    UNION ALL
+    SELECT
+        'patents',
+        hash_record_extended(row(patent_id, patent_value), 0)
+    FROM counting
+    UNION ALL
+    SELECT
+        'patents',
+        hash_record_extended(row(p.patent_id, p.granted), 0)
+    FROM (SELECT DISTINCT cited_id FROM citing) AS c
+    INNER JOIN clean.patent AS p ON c.cited_id = p.patent_id
+    UNION ALL
+    SELECT
+        'citations',
+        hash_record_extended(row(citing_id, cited_id), 0)
+    FROM citing
+    UNION ALL
+    SELECT
+        'matches',
+        hash_record_extended(row(patent_id, survey_year, row_number), 0)
+    FROM wanted_match
+    UNION ALL
+    SELECT
+        'firms of patents',
+        hash_record_extended(row(survey_year, row_number, prefecture_code, industry, doubtful), 0)
+    FROM matched_firm
+    UNION ALL
+    SELECT
+        'input-output table',
+        hash_record_extended(row(f.supplier, f.user_sector, f.direct_coefficient), 0)
+    FROM reference.io_flow AS f
+    INNER JOIN setting AS s ON f.io_table = s.io_table
+    UNION ALL
+    SELECT
+        'sector map',
+        hash_record_extended(row(i.sector_code, i.classification, i.industry, i.weight), 0)
+    FROM reference.io_sector_industry AS i
+    INNER JOIN setting AS s ON i.io_table = s.io_table
+    UNION ALL
+    -- weights are sums and quotients: rounded, whatever the order of summing
+    SELECT
+        'concordances',
+        hash_record_extended(
+            row(t.from_classification, t.from_code, t.to_classification, t.to_code, round(t.weight::numeric, 9)), 0
+        )
+    FROM reference.industry_translation AS t
+    CROSS JOIN setting AS s
+    WHERE
+        (
+            t.from_classification = s.classification
+            AND t.to_classification IN (
+                SELECT i.classification FROM reference.io_sector_industry AS i
+                WHERE i.io_table = s.io_table
+            )
+        )
+        OR (
+            s.uk_measurement_id IS NOT NULL
+            AND t.from_classification = 'uksic2007' AND t.to_classification = s.classification
+        )
+)
+
+SELECT
+    input,
+    count(*)::text AS rows,
+    sum(row_hash)::text AS row_hashes
+FROM hashed
+GROUP BY input
+ORDER BY input;

@@ -3,6 +3,7 @@
 import pytest
 
 from coagg import database
+from coagg.database.fingerprint import NEVER, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.rebuild import engine as rebuild
 from coagg.rebuild.engine import Step
@@ -13,6 +14,7 @@ class Chain:
 
     def __init__(self):
         self.facts = {"file": "a", "index": "one", "side": "x"}
+        self.stands = {}  # what each result was made from
         self.done = []
         self.fails = set()
 
@@ -30,9 +32,16 @@ class Chain:
             self.done.append(name)
             if name == "load":
                 self.facts["index"] = f"index of {self.facts['file']}"
+            self.stands[name] = fingerprint({fact: self.facts[fact]}).as_json()
             return f"{name} done"
 
-        return Step(name, lambda connection: {fact: self.facts[fact]}, run, needs)
+        def why_now(connection):
+            assert connection.read_only
+            if name not in self.stands:
+                return NEVER
+            return why(self.stands[name], fingerprint({fact: self.facts[fact]}))
+
+        return Step(name, why_now, run, needs)
 
 
 def states(report):
@@ -68,7 +77,7 @@ def test_a_dry_run_does_nothing_and_says_what_follows(empty_settings):
     report = rebuild.rebuild(empty_settings, chain.steps(), dry_run=True)
     assert [(o.state, o.why) for o in report.outcomes] == [
         ("would be done", "changed: file"),
-        ("would be done", "follows load"),
+        ("may be done", "follows load"),
         ("unchanged", ""),
     ]
     assert chain.done == ["load", "index", "side"]
@@ -93,7 +102,7 @@ def test_two_rebuilds_are_kept_apart(empty_settings):
             rebuild.rebuild(empty_settings, chain.steps())
         return "refused"
 
-    outer = [Step("outer", lambda connection: {"x": "1"}, second)]
+    outer = [Step("outer", lambda connection: NEVER, second)]
     assert states(rebuild.rebuild(empty_settings, outer)) == {"outer": "done"}
     assert chain.done == []
 

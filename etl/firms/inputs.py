@@ -1,0 +1,147 @@
+"""What a load of firms is made from, and whether the load that stands is still that."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psycopg
+
+from coagg.database import sql_text
+from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, refreshed, why
+from coagg.etl.files import FILE_READER_CODE, readers
+from coagg.etl.firms import FIRM_READER_CODE, layouts
+from coagg.etl.firms import rows as firm_rows
+from coagg.etl.reference import load as reference
+from coagg.settings import SQL
+
+RULES = SQL / "transforms" / "firms"
+
+
+@dataclass(frozen=True)
+class CleaningSettings:
+    """Settings of the cleaning rules; part of what makes a load the same load."""
+
+    pile_up_min: int = 10
+    pile_up_share: float = 0.005
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file with what its header and the caller say of it; `datum` None: to be found out."""
+
+    table: readers.TableFile
+    mapping: layouts.Mapping
+    country: str
+    datum: str | None
+
+
+def open_file(
+    path: Path, survey_year: int, layout: str | None, datum: str | None, country: str | None
+) -> Opened:
+    """Open a file of firms; arguments and errors are those of `load_firms`."""
+    table = readers.open_table(path)
+    chosen = (
+        layouts.load_layout(layout)
+        if layout
+        else layouts.detect_layout(table.headers, survey_year, file=path)
+    )
+    mapping = chosen.map(table.headers, survey_year, file=path)
+    country = country or mapping.country or "CN"
+    stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
+    if stated:
+        firm_rows.check_datum(country, stated)
+    return Opened(table, mapping, country, stated)
+
+
+def inputs(
+    connection: psycopg.Connection, opened: Opened, cleaning: CleaningSettings
+) -> Fingerprint:
+    """What a load of the file would be made from."""
+    mapping = asdict(opened.mapping)
+    mapping.pop("layout")  # the name; what it says is in the rest
+    mapping.pop("datum")
+    return fingerprint(
+        {
+            "file": opened.table.sha256,
+            "layout": mapping,
+            "datum": opened.datum,
+            "cleaning": asdict(cleaning),
+            **_rules(connection, opened.country, opened.mapping.survey_year),
+        }
+    )
+
+
+def _rules(connection: psycopg.Connection, country: str, survey_year: int) -> dict[str, object]:
+    """What a load rests on beside the file and what is said of it."""
+    return {
+        **reference.cleaning_inputs(connection, country, survey_year),
+        "rules": sql_text.rules(RULES),
+        "reader": [FILE_READER_CODE, FIRM_READER_CODE],
+    }
+
+
+def why_of(
+    connection: psycopg.Connection, country: str, survey_year: int, made_from: Fingerprint
+) -> str | None:
+    """Why the load of the year that stands is not this one; None when it is."""
+    row = connection.execute(
+        "SELECT inputs FROM ops.load WHERE country = %s AND survey_year = %s "
+        "AND superseded_at IS NULL",
+        (country, survey_year),
+    ).fetchone()
+    if row is None:
+        return NEVER
+    if said := why(row[0], made_from):
+        return said
+    return None if _is_there(connection, country, survey_year) else MISSING
+
+
+def _is_there(connection: psycopg.Connection, country: str, survey_year: int) -> bool:
+    """Whether the year's rows are all in the tables."""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM clean.firm AS f WHERE f.country = l.country "
+        "AND f.survey_year = l.survey_year) = l.rows_clean AND (SELECT count(*) "
+        "FROM clean.refused AS r WHERE r.country = l.country AND r.survey_year = l.survey_year) "
+        "= l.rows_refused FROM ops.load AS l WHERE l.country = %s AND l.survey_year = %s "
+        "AND l.superseded_at IS NULL",
+        (country, survey_year),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def why_load(
+    connection: psycopg.Connection,
+    path: Path,
+    survey_year: int,
+    *,
+    layout: str | None = None,
+    datum: str | None = None,
+    country: str | None = None,
+    cleaning: CleaningSettings | None = None,
+) -> str | None:
+    """Why `load_firms` would load the file; None when it would find it unchanged.
+
+    Arguments and errors are those of `load_firms`; nothing is written.
+    """
+    opened = open_file(path, survey_year, layout, datum, country)
+    made_from = inputs(connection, opened, cleaning or CleaningSettings())
+    return why_of(connection, opened.country, survey_year, made_from)
+
+
+def stale_loads(connection: psycopg.Connection) -> dict[str, str]:
+    """Loads that their rules, codes or reference data have left behind, by name, and why.
+
+    The files are not asked for: what hangs on them is taken as it was.
+    """
+    found = {}
+    for country, survey_year, made_from in connection.execute(
+        "SELECT country, survey_year, inputs FROM ops.load WHERE superseded_at IS NULL "
+        "ORDER BY 1, 2"
+    ).fetchall():
+        said = why(made_from, refreshed(made_from, _rules(connection, country, survey_year)))
+        if said is None and not _is_there(connection, country, survey_year):
+            said = MISSING
+        if said:
+            found[f"firms {country} {survey_year}"] = said
+    return found
