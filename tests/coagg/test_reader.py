@@ -101,7 +101,7 @@ def test_firms_in_another_classification(db):
     assert set(other["classification"]) == {"gbt4754_2002"}
     assert "industry_name" not in other
     stored = db.sql(
-        "SELECT industry FROM clean.firm_industry WHERE classification = :name ORDER BY row_number",
+        "SELECT industry FROM clean.cell_firm WHERE classification = :name ORDER BY row_number",
         {"name": "gbt4754_2002"},
     )
     assert other["industry"].fillna("").tolist() == stored["industry"].fillna("").tolist()

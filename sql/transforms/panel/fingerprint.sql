@@ -24,7 +24,7 @@ year_firm AS MATERIALIZED (
         doubtful,
         output_thousand_cny,
         employment
-    FROM clean.firm_industry
+    FROM clean.cell_firm
     WHERE
         country = (SELECT s.country FROM setting AS s)
         AND survey_year = (SELECT s.survey_year FROM setting AS s)
@@ -68,7 +68,7 @@ matched_firm AS MATERIALIZED (
         f.industry,
         f.doubtful
     FROM (SELECT DISTINCT survey_year, row_number FROM wanted_match) AS m
-    INNER JOIN clean.firm_industry AS f
+    INNER JOIN clean.cell_firm AS f
         ON m.survey_year = f.survey_year AND m.row_number = f.row_number
     WHERE
         f.country = (SELECT s.country FROM setting AS s)
