@@ -129,7 +129,8 @@ def test_patents(tmp_path):
         [b.rows_read, b.clean.to_pydict(), b.applicants.to_pydict(), b.refused.to_pydict()]
         for b in patent_batches(table, columns, layout, datetime.date(2024, 1, 1))
     ]
-    held(rows, PATENT_READER_CODE, "PATENT_READER_CODE", (1, "588e87b72de56c246a7663273cf4425f"))
+    golden = (1, "588e87b72de56c246a7663273cf4425f")
+    held(rows, PATENT_READER_CODE, "PATENT_READER_CODE", golden)
 
 
 def test_citations(tmp_path):
@@ -140,7 +141,9 @@ def test_citations(tmp_path):
     for pairs in citations._pairs(table, columns, layout):
         clean, refused, bad = citations._cleaned(pairs, columns, layout)
         rows.append([clean.to_pydict(), refused.to_pydict(), bad])
-    held(rows, CITATION_READER_CODE, "CITATION_READER_CODE", (1, "14250d18f7debc91618af2738e6f454b"))
+    held(
+        rows, CITATION_READER_CODE, "CITATION_READER_CODE", (1, "14250d18f7debc91618af2738e6f454b")
+    )
 
 
 def test_input_output(tmp_path):

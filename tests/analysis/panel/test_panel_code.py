@@ -23,4 +23,9 @@ def test_panel(reference_db, db_settings):
         results.append([report.cells, report.pairs, report.facts])
         results += [reference_db.execute(query).fetchall() for query in (CELLS, PAIRS)]
         reference_db.commit()
-    held(json.loads(json.dumps(results)), PANEL_CODE, "PANEL_CODE", (1, "cc7e6392768eb72a0c7b374ddf4e174e"))
+    held(
+        json.loads(json.dumps(results)),
+        PANEL_CODE,
+        "PANEL_CODE",
+        (1, "cc7e6392768eb72a0c7b374ddf4e174e"),
+    )

@@ -39,7 +39,13 @@ def test_estimates(made):
         results = [connection.execute(query).fetchall() for query in RESULTS]
     assert min(map(len, results)) > 0
     # sums in floating point differ in the last places between libraries: six digits hold
-    held(json.loads(json.dumps(results)), ESTIMATE_CODE, "ESTIMATE_CODE", (1, "7a5428efc2a65edd189c577a080a66de"), 6)
+    held(
+        json.loads(json.dumps(results)),
+        ESTIMATE_CODE,
+        "ESTIMATE_CODE",
+        (1, "7a5428efc2a65edd189c577a080a66de"),
+        6,
+    )
 
 
 def test_a_stored_specification_is_read_back_as_it_was():

@@ -24,4 +24,9 @@ def test_links_are_those_of_the_number(loaded):  # noqa: F811
     with database.connect(loaded) as connection:
         results = [connection.execute(query).fetchall() for query in RESULTS]
     assert min(map(len, results)) > 0
-    held(json.loads(json.dumps(results)), MATCH_CODE, "MATCH_CODE", (1, "12b29ff5d8b5f41143b31ca1cc1d6780"))
+    held(
+        json.loads(json.dumps(results)),
+        MATCH_CODE,
+        "MATCH_CODE",
+        (1, "12b29ff5d8b5f41143b31ca1cc1d6780"),
+    )
