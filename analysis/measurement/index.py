@@ -201,7 +201,11 @@ def units_of(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -
     units = []
     for block, first in enumerate(range(0, count, BLOCK_INDUSTRIES)):
         fixed = tuple(range(first, min(first + BLOCK_INDUSTRIES, count)))
-        parts = {"firms": points_sha256, "settings": request.result_settings(), "block": fixed}
+        parts = {
+            "firms": points_sha256,
+            "settings": request.result_settings(),
+            "industries": [fixed, [cell.industries[i] for i in fixed]],
+        }
         inputs = fingerprint({**parts, **code_parts()})
         units.append(
             Unit(
