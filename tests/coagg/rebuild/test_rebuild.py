@@ -86,7 +86,7 @@ def test_another_file_redoes_what_rests_on_it(copied, inputs):
     # only years with a patent that cites what the lost line cites
     assert set(done) < {"citations citations", "panel 2010", "panel 2013", "estimates"}
     assert {done[step] for step in done if step.startswith("panel")} == {"changed: citations"}
-    assert done["estimates"].startswith("changed: cells, pairs")
+    assert done["estimates"].startswith("changed: pairs in ")
     assert set(states(rebuild(copied, chain(copied, inputs).steps())).values()) == {"unchanged"}
 
 
