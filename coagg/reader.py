@@ -109,7 +109,7 @@ class Database:
             Code of an urban agglomeration, CY say; default everywhere.
         country : {"CN", "GB"}
         classification : str, optional
-            ``industry`` translated to this classification (`clean.firm_industry`); default the
+            ``industry`` translated to this classification (`clean.cell_firm`); default the
             year's own.
 
         Returns
@@ -123,7 +123,7 @@ class Database:
         CoaggError
             When there are none, or the classification is not loaded.
         """
-        firm, translated = SCHEMA.clean.firm_located, SCHEMA.clean.firm_industry
+        firm, translated = SCHEMA.clean.firm_located, SCHEMA.clean.cell_firm
         pile_up = firm.c.flags.contains(["pile_up"]).label("pile_up")
         columns = [c for c in firm.c if c.name != "geom"]
         source: Any = firm

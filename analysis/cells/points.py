@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import psycopg
 
+from coagg.analysis.cells import OWN
 from coagg.errors import CoaggError
 
 PILE_UPS = ("keep", "drop", "spread")
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
-
-OWN = "own"  # the reading of industries as each survey year has them
 
 # as one row of arrays, which costs next to nothing to read
 CELL = """

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import psycopg
 
+from coagg.analysis.cells import OWN
 from coagg.analysis.cells.make import entering
-from coagg.analysis.cells.points import OWN, FirmPoints, read_points, treat_pile_ups
+from coagg.analysis.cells.points import FirmPoints, read_points, treat_pile_ups
 from coagg.analysis.cells.projection import project_km
 
 # Missing or negative employment is no weight; greatest() passes over nulls.

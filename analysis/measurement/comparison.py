@@ -19,8 +19,8 @@ from psycopg.types.json import Jsonb
 from threadpoolctl import threadpool_limits
 
 from coagg import database
+from coagg.analysis.cells import OWN
 from coagg.analysis.cells import points as firm_points
-from coagg.analysis.cells.points import OWN
 from coagg.analysis.cells.read import CellRules, read_cell, read_totals, read_weights
 from coagg.analysis.comparison import employment as shares
 from coagg.analysis.comparison.pairs import COMPARISONS, EGK, comparison_pairs, rank_correlations

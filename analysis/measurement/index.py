@@ -19,8 +19,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.analysis.cells import OWN
 from coagg.analysis.cells import points as firm_points
-from coagg.analysis.cells.points import OWN
 from coagg.analysis.cells.read import CellRules, read_cell
 from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
 from coagg.analysis.measurement.code_version import CODE_VERSION, code_parts
@@ -197,7 +197,11 @@ def units_of(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -
     units = []
     for block, first in enumerate(range(0, count, BLOCK_INDUSTRIES)):
         fixed = tuple(range(first, min(first + BLOCK_INDUSTRIES, count)))
-        parts = {"firms": points_sha256, "settings": request.result_settings(), "block": fixed}
+        parts = {
+            "firms": points_sha256,
+            "settings": request.result_settings(),
+            "industries": [fixed, [cell.industries[i] for i in fixed]],
+        }
         inputs = fingerprint({**parts, **code_parts()})
         units.append(
             Unit(

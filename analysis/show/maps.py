@@ -13,7 +13,8 @@ import shapely
 from matplotlib.figure import Figure
 
 from coagg import writing
-from coagg.analysis.cells.points import OWN, check_classification
+from coagg.analysis.cells import OWN
+from coagg.analysis.cells.points import check_classification
 from coagg.analysis.show.names import (
     industry_names,
     latest_measured,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from coagg.analysis.cells.points import OWN
+from coagg.analysis.cells import OWN
 from coagg.errors import CoaggError
 
 LATEST = """
@@ -54,8 +54,8 @@ def named_classification(
     if classification != OWN:
         return classification
     row = connection.execute(
-        "SELECT classification FROM ops.load WHERE country = %s AND survey_year = %s "
-        "AND superseded_at IS NULL",
+        "SELECT classification FROM clean.firm WHERE country = %s AND survey_year = %s "
+        "AND classification IS NOT NULL LIMIT 1",
         (country, survey_year),
     ).fetchone()
     return None if row is None else row[0]

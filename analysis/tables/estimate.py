@@ -15,7 +15,6 @@ from coagg.analysis.tables.descriptives import describe
 from coagg.analysis.tables.inputs import Panel, inputs
 from coagg.analysis.tables.options import THRESHOLDS, Options, respecified
 from coagg.analysis.tables.specification import Table, chosen, stored_table
-from coagg.database.fingerprint import why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 
@@ -219,12 +218,12 @@ def stale_tables(settings: Settings, connection: psycopg.Connection) -> dict[str
     """Stored tables that would be estimated anew from the panel as it is, by name, and why."""
     found = {}
     panels: dict[tuple[int, str, bool], Panel] = {}
-    for number, stored, raw, made_from in standing.latest(connection):
+    for number, stored, raw in standing.latest(connection):
         options, table = Options(**stored), stored_table(raw)
         key = (number, options.country, options.transposed)
         try:
             panel = panels.setdefault(key, Panel(settings, connection, *key))
-            said = why(made_from, inputs(panel, table, options))
+            said = standing.why_of(connection, number, table, stored, inputs(panel, table, options))
         except CoaggError as fault:
             said = str(fault)
         if said:

@@ -63,10 +63,10 @@ def standing(
 
 def latest(
     connection: psycopg.Connection,
-) -> list[tuple[int, dict[str, Any], dict[str, Any], dict[str, str] | None]]:
-    """Measurement, options, specification and inputs of the latest run of each table."""
+) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Measurement, options and specification of the latest run of each table."""
     return connection.execute(
-        "SELECT measurement_id, options, specification, inputs FROM estimates.latest "
+        "SELECT measurement_id, options, specification FROM estimates.latest "
         "ORDER BY measurement_id, table_name, options"
     ).fetchall()
 

@@ -127,10 +127,17 @@ SELECT
     p.method,
     p.direction
 FROM coagglomeration.pair_index AS p
-LEFT JOIN ops.load AS l
-    ON p.country = l.country AND p.survey_year = l.survey_year AND l.superseded_at IS NULL
+-- a survey year has one classification
+LEFT JOIN LATERAL (
+    SELECT f.classification
+    FROM clean.firm AS f
+    WHERE
+        f.country = p.country AND f.survey_year = p.survey_year
+        AND f.classification IS NOT NULL
+    LIMIT 1
+) AS l ON p.classification = 'own'
 CROSS JOIN LATERAL (
-    SELECT CASE p.classification WHEN 'own' THEN l.classification ELSE p.classification END AS classification
+    SELECT coalesce(l.classification, nullif(p.classification, 'own')) AS classification
 ) AS n
 LEFT JOIN reference.agglomeration AS a
     ON p.country = a.country AND p.agglomeration_code = a.agglomeration_code

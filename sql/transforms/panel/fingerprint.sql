@@ -55,7 +55,11 @@ wanted_match AS MATERIALIZED (
         m.patent_id,
         m.survey_year,
         m.row_number
-    FROM (SELECT patent_id FROM counting UNION SELECT cited_id FROM citing) AS wanted
+    FROM (
+        SELECT patent_id FROM counting
+        UNION
+        SELECT cited_id FROM citing
+    ) AS wanted
     INNER JOIN clean.patent_match AS m ON wanted.patent_id = m.patent_id
     WHERE m.country = (SELECT s.country FROM setting AS s)
 ),
@@ -67,7 +71,12 @@ matched_firm AS MATERIALIZED (
         f.prefecture_code,
         f.industry,
         f.doubtful
-    FROM (SELECT DISTINCT survey_year, row_number FROM wanted_match) AS m
+    FROM (
+        SELECT DISTINCT
+            survey_year,
+            row_number
+        FROM wanted_match
+    ) AS m
     INNER JOIN clean.cell_firm AS f
         ON m.survey_year = f.survey_year AND m.row_number = f.row_number
     WHERE

@@ -99,7 +99,11 @@ def test_an_empty_word_is_refused(refusal, words, option):
 def test_a_folder_is_no_file_and_a_file_no_folder(refusal, tmp_path, words, option):
     file = tmp_path / "file"
     file.write_text("")
-    wrong = file if option in ("--out", "--specifications") and words != ("map",) else tmp_path
+    wrong = (
+        file
+        if option in ("--out", "--specifications") and words not in (("map",), ("index",))
+        else tmp_path
+    )
     said = refusal(*words, option, str(wrong))
     assert "is a " in said
     assert str(wrong) in said
