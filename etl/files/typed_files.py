@@ -256,6 +256,8 @@ class ParquetFile(_TypedFile):
         with self._opened() as file:
             names = dict(zip(self.headers, file.schema_arrow.names, strict=True))
             received = [names[header] for header in columns]
+            for header in columns:
+                _refuse_nested(self.path, header, file.schema_arrow.field(names[header]).type)
             with self._library():
                 at_once = repeats.parquet_rows(self.path, received, rows)
             batches = file.iter_batches(at_once, columns=received, use_threads=False)
@@ -272,13 +274,15 @@ class ParquetFile(_TypedFile):
                 raise CoaggError(f"{self.path}: is a damaged parquet file; fetch it again")
 
 
+def _refuse_nested(path: Path, header: str, kind: pa.DataType) -> None:
+    if pa.types.is_nested(kind):
+        raise CoaggError(f"{path}: column {header} holds {kind} values; flatten it to one a row")
+
+
 def _text_table(part: pa.Table, path: Path) -> pa.Table:
     arrays = []
     for header, column in zip(part.column_names, part.columns, strict=True):
-        if pa.types.is_nested(column.type):
-            raise CoaggError(
-                f"{path}: column {header} holds {column.type} values; flatten it to one a row"
-            )
+        _refuse_nested(path, header, column.type)
         text = as_text(column)
         arrays.append(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
     return pa.table(arrays, names=part.column_names)

@@ -24,7 +24,7 @@ to_code,
 weight,
 doubtful,
 official,
-        false AS backwards
+        FALSE AS backwards
     FROM reference.industry_concordance
     WHERE length(from_code) = 3 AND length(to_code) = 3
     UNION ALL
@@ -36,7 +36,7 @@ from_code,
         weight / sum(weight) OVER (PARTITION BY to_classification, to_code, from_classification),
         doubtful,
 official,
-true
+TRUE
     FROM reference.industry_concordance
     WHERE length(from_code) = 3 AND length(to_code) = 3
 ),
