@@ -10,7 +10,7 @@ from coagg import database
 from coagg.analysis.tables import ESTIMATE_CODE
 from coagg.analysis.tables.estimate import estimate_tables
 from coagg.analysis.tables.options import Options
-from coagg.analysis.tables.specification import load_specifications, table_of
+from coagg.analysis.tables.specification import load_specifications, stored_table
 
 RESULTS = (
     "SELECT table_name, column_number, stage, place, name, coefficient, standard_error "
@@ -50,4 +50,4 @@ def test_estimates(made):
 
 def test_a_stored_specification_is_read_back_as_it_was():
     for table in load_specifications().values():
-        assert table_of(table.as_json()) == table
+        assert stored_table(table.as_json()) == table

@@ -51,7 +51,8 @@ def test_map_of_an_absent_industry_is_one_line(measured, run_coagg):
     code, _, err = run_coagg(
         "map", "--agglomeration", "CY", "--industry", "999", "--survey-year", "2013"
     )
-    assert (code, err) == (2, "coagg: industry 999: no firms in CY 2013\n")
+    told = "codes are of gbt4754_2011; no classification has it"
+    assert (code, err) == (2, f"coagg: industry 999 is not in CY 2013: {told}\n")
 
 
 def test_index_twice_does_nothing_the_second_time(measured, run_coagg):

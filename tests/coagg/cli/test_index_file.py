@@ -115,7 +115,7 @@ def test_bad_calls_are_one_line(run, some, tmp_path):
         ((file, "--industry", "code", "--out", tmp_path / "b" / "a.csv"), "there is no folder"),
         ((file, *given, "--lon", "x", "--lat", "y"), "has points of its own"),
         ((file, *given, "--crs", "EPSG:27700"), "states the CRS WGS 84"),
-        ((file, *given, "--draws", "0"), "draws=0: give at least 1"),
+        ((file, *given, "--draws", "0"), "Invalid value for '--draws'"),
         ((tmp_path / "no.gpkg", *given), "no.gpkg: no such file"),
         ((tmp_path / "bad.parquet", *given), "is no parquet"),
         ((tmp_path / "bad.gpkg", *given), "GeoPandas cannot read it"),

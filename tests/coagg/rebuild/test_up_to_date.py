@@ -11,7 +11,7 @@ from support.rebuilt import chain, states, whys
 from coagg import database
 from coagg.analysis.tables.estimate import estimate_tables
 from coagg.analysis.tables.specification import load_specifications
-from coagg.cli import look
+from coagg.cli import check
 from coagg.database.fingerprint import MISSING, OLDER
 from coagg.errors import CoaggError
 from coagg.etl.firms.inputs import RULES
@@ -100,9 +100,9 @@ def test_nothing_is_older_than_its_inputs_after_a_rebuild(copied, inputs, capsys
     older = older_results(copied)
     assert {name.split()[0] for name in older} == {"panel"}
     assert set(older.values()) == {"changed: patents"}
-    monkeypatch.setattr(look, "settings", lambda: copied)
+    monkeypatch.setattr(check, "settings", lambda: copied)
     with pytest.raises(typer.Exit):
-        look.check()
+        check.check()
     said = capsys.readouterr().out
     assert f"{len(older)} │ results older than their inputs" in " ".join(said.split())
     assert "coagg rebuild --dry-run says which and why" in said
