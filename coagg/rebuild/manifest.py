@@ -5,6 +5,7 @@
 file = "survey_2013.csv"        # relative to this file
 survey_year = 2013
 country = "CN"                  # default CN; layout and datum as in `coagg load firms`
+accept = "half of the firms: the survey's new threshold"  # only where the gate asks for it
 
 [[patents]]
 file = "patents_2013.csv"
@@ -50,6 +51,7 @@ class FirmFile:
     country: str = "CN"
     layout: str | None = None
     datum: str | None = None
+    accept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class InputFile:
 
     file: Path
     layout: str | None = None
+    accept: str | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
 from coagg.etl.reference import load as reference
 from coagg.rebuild.engine import Parts, Step, digest
-from coagg.rebuild.manifest import FirmFile, IndexChoice, InputOutput, Manifest
+from coagg.rebuild.manifest import FirmFile, IndexChoice, InputFile, InputOutput, Manifest
 from coagg.settings import SQL, Settings
 from coagg.version import VERSION
 
@@ -65,11 +65,9 @@ class Chain:
         """
         files = [f for f in self.manifest.firms if not years or f.survey_year in years]
         made = [self._firms(f) for f in files]
-        made += [self._input("patents", f.file, f.layout) for f in self.manifest.patents]
+        made += [self._input("patents", f) for f in self.manifest.patents]
         listed = tuple(step.name for step in made if step.name.startswith("patents "))
-        made += [
-            self._input("citations", f.file, f.layout, listed) for f in self.manifest.citations
-        ]
+        made += [self._input("citations", f, listed) for f in self.manifest.citations]
         if self.manifest.input_output is not None:
             made.append(self._input_output(self.manifest.input_output))
         loads = tuple(step.name for step in made)
@@ -120,7 +118,7 @@ class Chain:
         def run() -> str:
             report = firms.load_firms(
                 self.settings, file.file, file.survey_year, layout=file.layout,
-                datum=file.datum, country=file.country,
+                datum=file.datum, country=file.country, accept=file.accept,
             )  # fmt: skip
             return (
                 f"{report.rows_read:,} rows read = {report.rows_clean:,} clean + "
@@ -129,9 +127,9 @@ class Chain:
 
         return Step(f"firms {file.country} {file.survey_year}", parts, run)
 
-    def _input(
-        self, kind: str, file: Path, layout: str | None, needs: tuple[str, ...] = ()
-    ) -> Step:
+    def _input(self, kind: str, listed: InputFile, needs: tuple[str, ...] = ()) -> Step:
+        file, layout = listed.file, listed.layout
+
         def parts(connection: psycopg.Connection) -> Parts:
             made = {
                 "file": self._sha256(file),
@@ -145,7 +143,7 @@ class Chain:
 
         def run() -> str:
             load = patents.load_patents if kind == "patents" else citations.load_citations
-            report = load(self.settings, file, layout=layout)
+            report = load(self.settings, file, layout=layout, accept=listed.accept)
             return (
                 f"{report.rows_read:,} rows read = {report.rows_clean:,} clean + "
                 f"{report.rows_refused:,} refused"

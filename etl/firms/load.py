@@ -22,7 +22,7 @@ from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import datum_check, layouts
+from coagg.etl.firms import datum_check, gate, layouts
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.reference import load as reference
 from coagg.settings import SQL, Settings
@@ -62,6 +62,9 @@ class LoadReport:
     flags: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     unchanged: bool = False
+    dry_run: bool = False
+    verdict: gate.Verdict | None = None
+    accepted: str | None = None
 
 
 def load_firms(
@@ -73,13 +76,18 @@ def load_firms(
     datum: str | None = None,
     country: str | None = None,
     cleaning: CleaningSettings | None = None,
+    limits: gate.Limits | None = None,
+    accept: str | None = None,
+    dry_run: bool = False,
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
-    settings changes nothing. Raises CoaggError in one line when the file cannot be taken; the data
-    base is then as it was.
+    settings changes nothing. A year that moves further than `limits` allow is taken only with a
+    reason, `accept`. With `dry_run` everything is done and nothing is kept, and what moves too far
+    is in the report's `verdict` and stops nothing. Raises CoaggError in one line when the file
+    cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
     table = readers.open_table(path)
@@ -100,6 +108,9 @@ def load_firms(
         key = _settings_key(chosen, stated, cleaning, connection)
         done = _unchanged(connection, country, survey_year, table.sha256, key)
         if done is not None:
+            if dry_run:
+                done.dry_run = True
+                done.verdict = _verdict(connection, done, sql.Identifier("clean", "firm"), limits)
             return done
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
@@ -108,7 +119,6 @@ def load_firms(
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
         datum, note = datum_check.choose(stated, shares)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
-        ledger.keep_file(settings, path, table.sha256)
         values = {
             "country": country,
             "survey_year": survey_year,
@@ -156,6 +166,17 @@ def load_firms(
                 f"{path}: every one of its {rows_read} rows would be refused ({reasons}); "
                 f"is it layout {chosen.name}, datum {datum}, country {country}?"
             )
+        progress("comparing with other years", 0)
+        year = sql.Identifier("clean", partition)
+        report.verdict = _verdict(connection, report, year, limits)
+        if dry_run:
+            connection.rollback()
+            report.dry_run = True
+            return report
+        report.accepted = gate.enforce(
+            connection, report.verdict, str(path), country, table.sha256, accept
+        )
+        ledger.keep_file(settings, path, table.sha256)
         progress("swapping the year in", 0)
         _publish(connection, report, partition, table, key)
         connection.commit()
@@ -224,6 +245,20 @@ def _unchanged(
         name, survey_year, country, layout, datum, classification, format_, encoding,
         read, clean, refused, counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
     )  # fmt: skip
+
+
+def _verdict(
+    connection: psycopg.Connection,
+    report: LoadReport,
+    table: sql.Composable,
+    limits: gate.Limits | None,
+) -> gate.Verdict:
+    rows = (report.rows_read, report.rows_clean, report.rows_refused)
+    new = gate.measure(
+        connection, table, report.country, report.survey_year, rows,
+        {"reasons": report.reasons, "facts": report.facts},
+    )  # fmt: skip
+    return gate.examine(connection, report.country, new, limits)
 
 
 def _copy(
@@ -327,14 +362,15 @@ def _publish(
     connection.execute(
         "INSERT INTO ops.load (country, survey_year, file_name, file_sha256, file_bytes, "
         "file_format, file_encoding, layout, datum, classification, settings_sha256, rows_read, "
-        "rows_clean, rows_refused, counts, partition_name, code_version) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_clean, rows_refused, counts, partition_name, code_version, gate, accepted_reason) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *year, report.file, table.sha256, table.bytes, report.format, report.encoding,
             report.layout, report.datum, report.classification, key, report.rows_read,
             report.rows_clean, report.rows_refused,
             Jsonb({"reasons": report.reasons, "flags": report.flags, "facts": report.facts}),
-            partition, VERSION,
+            partition, VERSION, Jsonb(report.verdict.as_json() if report.verdict else None),
+            report.accepted,
         ),
     )  # fmt: skip
 
