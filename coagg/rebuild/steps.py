@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from coagg import database
+from coagg import database, withdraw
 from coagg.analysis.coagglomeration import IndexSettings
 from coagg.analysis.measurement.code_version import CODE_VERSION
 from coagg.analysis.measurement.index import IndexRequest, measure
@@ -38,6 +38,14 @@ INPUTS = """
 SELECT kind, dataset, file_sha256, settings_sha256 FROM ops.input_load
 WHERE superseded_at IS NULL AND kind = ANY(%s) ORDER BY kind, dataset
 """
+ALL_LOADED = """
+SELECT 'firms' AS kind, country || ' ' || survey_year AS name, loaded_at FROM ops.load
+WHERE superseded_at IS NULL
+UNION ALL
+SELECT kind, dataset, loaded_at FROM ops.input_load
+WHERE superseded_at IS NULL AND kind <> 'sector-map'
+ORDER BY kind, name
+"""
 UNITS = """
 SELECT agglomeration_code, block, input_sha256 FROM coagglomeration.unit
 WHERE measurement_id = %s AND country = %s AND survey_year = %s ORDER BY 1, 2
@@ -55,6 +63,7 @@ class Chain:
     manifest: Manifest
     workers: int
     progress: Callable[[str, int, int], None] = lambda step, done, total: None
+    prune: bool = False
     hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
 
     def steps(self, years: tuple[int, ...] = ()) -> list[Step]:
@@ -64,7 +73,8 @@ class Chain:
         start from.
         """
         files = [f for f in self.manifest.firms if not years or f.survey_year in years]
-        made = [self._firms(f) for f in files]
+        made = [self._withdrawal(*one) for one in self.unlisted(years)] if self.prune else []
+        made += [self._firms(f) for f in files]
         made += [self._input("patents", f) for f in self.manifest.patents]
         listed = tuple(step.name for step in made if step.name.startswith("patents "))
         made += [self._input("citations", f, listed) for f in self.manifest.citations]
@@ -99,6 +109,39 @@ class Chain:
         return made
 
     # --- files
+
+    def unlisted(self, years: tuple[int, ...] = ()) -> list[tuple[str, str]]:
+        """Years and files that are loaded and that the manifest does not name: kind and name.
+
+        With `years` survey files of these alone.
+        """
+        with database.connect(self.settings) as connection:
+            loaded = [(k, n) for k, n, _ in connection.execute(ALL_LOADED).fetchall()]
+        wanted = [str(year) for year in years]
+        return [
+            (kind, name)
+            for kind, name in self.manifest.unlisted(loaded)
+            if not years or (kind == "firms" and name.split()[1] in wanted)
+        ]
+
+    def _withdrawal(self, kind: str, name: str) -> Step:
+        def parts(connection: psycopg.Connection) -> Parts:
+            current = connection.execute(
+                f"SELECT loaded_at FROM ({ALL_LOADED}) AS l WHERE kind = %s AND name = %s",
+                (kind, name),
+            ).fetchone()
+            return {"not listed, and loaded": digest(current)}
+
+        def run() -> str:
+            why = "the list of inputs does not name it"
+            if kind == "firms":
+                country, year = name.split()
+                report = withdraw.withdraw_firms(self.settings, int(year), country, reason=why)
+            else:
+                report = withdraw.withdraw_input(self.settings, kind, name, reason=why)
+            return f"{sum(report.rows.values()):,} rows went"
+
+        return Step(f"withdraw {kind} {name}", parts, run)
 
     def _firms(self, file: FirmFile) -> Step:
         def parts(connection: psycopg.Connection) -> Parts:
@@ -258,17 +301,23 @@ class Chain:
         return Step(f"panel {year}", parts, run, wanted)
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
+        chosen_years = self.manifest.index.years
+
         def measured(connection: psycopg.Connection) -> int | None:
             return self.measurement(connection, "CN", 0)
 
         def parts(connection: psycopg.Connection) -> Parts:
             rows = connection.execute(BUILDS, (measured(connection),)).fetchall()
+            rows = [row for row in rows if not chosen_years or row[0] in chosen_years]
             return {"panel": digest(rows), "code": estimate_code()}
 
         def run() -> str:
             with database.connect(self.settings) as connection:
                 chosen = measured(connection)
-            report = estimate_tables(self.settings, load_specifications(), measurement_id=chosen)
+            report = estimate_tables(
+                self.settings, load_specifications(), measurement_id=chosen,
+                survey_years=chosen_years,
+            )  # fmt: skip
             failed = [f"{t.name} not possible: {t.reason}" for t in report.tables if t.reason]
             return "; ".join([f"{len(report.tables) - len(failed)} tables estimated", *failed])
 
@@ -309,6 +358,7 @@ class Chain:
         if not chosen:
             with database.connect(self.settings) as connection:
                 loaded = {row[1] for row in connection.execute(LOADED, ("CN",))}
+            loaded -= self._pruned("CN", years)
             listed = {f.survey_year for f in self.manifest.firms if f.country == "CN"}
             chosen = tuple(sorted(loaded | listed))
         return tuple(year for year in chosen if not years or year in years)
@@ -317,8 +367,15 @@ class Chain:
         """The latest year of UK firms there is or will be: the instrument rests on it."""
         with database.connect(self.settings) as connection:
             loaded = {row[1] for row in connection.execute(LOADED, ("GB",))}
+        loaded -= self._pruned("GB", ())
         listed = {f.survey_year for f in self.manifest.firms if f.country == "GB"}
         return max(loaded | listed, default=None)
+
+    def _pruned(self, country: str, years: tuple[int, ...]) -> set[int]:
+        """Survey years that this rebuild withdraws."""
+        gone = self.unlisted(years) if self.prune else []
+        names = [name.split() for kind, name in gone if kind == "firms"]
+        return {int(year) for where, year in names if where == country}
 
 
 def _sql_digest(room: str) -> str:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -99,7 +99,7 @@ def load_firms(
     mapping = chosen.map(table.headers, survey_year, file=path)
     country = country or mapping.country or "CN"
 
-    with database.connect(settings) as connection, _YearLock(settings, country, survey_year):
+    with database.connect(settings) as connection, YearLock(settings, country, survey_year):
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
         stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
@@ -183,7 +183,7 @@ def load_firms(
     return report
 
 
-class _YearLock:
+class YearLock:
     """Holds the year's row lock on a connection of its own, so that it outlives savepoints."""
 
     def __init__(self, settings: Settings, country: str, survey_year: int) -> None:
@@ -332,27 +332,9 @@ def _publish(
     table: readers.TableFile,
     key: str,
 ) -> None:
-    """Swap partition, refused rows and ledger row, all in the caller's transaction.
-
-    DETACH wants the table to itself for a moment; a short lock_timeout, retried, keeps a waiting
-    swap from holding up every reader behind it.
-    """
+    """Swap partition, refused rows and ledger row, all in the caller's transaction."""
     year = (report.country, report.survey_year)
-    for attempt in range(SWAP_TRIES):
-        try:
-            with connection.transaction():
-                connection.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
-                )
-                connection.execute("SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
-            break
-        except psycopg.errors.LockNotAvailable:
-            if attempt + 1 == SWAP_TRIES:
-                raise CoaggError(
-                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
-                    "seconds, the year was not replaced: end the long query (coagg db psql, "
-                    "pg_stat_activity) and load again"
-                ) from None
+    in_a_quiet_moment(connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
     connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
     connection.execute(
         "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
@@ -373,6 +355,31 @@ def _publish(
             report.accepted,
         ),
     )  # fmt: skip
+
+
+def in_a_quiet_moment(
+    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...]
+) -> None:
+    """Execute a statement that takes a year out of clean.firm, when nobody reads the table.
+
+    DETACH wants the table to itself for a moment; a short lock_timeout, retried, keeps a waiting
+    swap from holding up every reader behind it. Raises CoaggError when the moment does not come.
+    """
+    for attempt in range(SWAP_TRIES):
+        try:
+            with connection.transaction():
+                connection.execute(
+                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
+                )
+                connection.execute(statement, values)
+            break
+        except psycopg.errors.LockNotAvailable:
+            if attempt + 1 == SWAP_TRIES:
+                raise CoaggError(
+                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
+                    "seconds, the year was not replaced: end the long query (coagg db psql, "
+                    "pg_stat_activity) and load again"
+                ) from None
 
 
 def _summarise(connection: psycopg.Connection, report: LoadReport, partition: str) -> None:

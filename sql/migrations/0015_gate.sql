@@ -14,3 +14,6 @@ ADD COLUMN accepted_reason text,
 ADD COLUMN withdrawn_reason text;
 COMMENT ON COLUMN ops.input_load.accepted_reason IS 'Why it was taken although it lost many rows; null where it did not.';
 COMMENT ON COLUMN ops.input_load.withdrawn_reason IS 'Why it was withdrawn; null for a load that is current or was replaced.';
+
+ALTER TABLE estimates.run ADD COLUMN stale_reason text;
+COMMENT ON COLUMN estimates.run.stale_reason IS 'What was withdrawn that it was estimated from; null where nothing was.';
