@@ -62,27 +62,29 @@ def inspect(
 def _tell(answer: Answer, verdict: Verdict) -> None:
     from coagg.etl.firms import gate
 
-    years: list[tuple[str, Measures]] = [("this file", verdict.new)]
+    years: list[tuple[str, str, Measures]] = [("this_file", "this file", verdict.new)]
     if verdict.replaced is not None:
-        years.append((f"{verdict.replaced.survey_year} as loaded", verdict.replaced))
-    years += [(str(year.survey_year), year) for year in verdict.neighbours]
+        head = f"{verdict.replaced.survey_year} as loaded"
+        years.append(("replaced", head, verdict.replaced))
+    for year in verdict.neighbours:
+        years.append((f"year_{year.survey_year}", str(year.survey_year), year))
     names = [f.name for f in dataclasses.fields(gate.Measures) if f.name != "survey_year"]
     rows: list[dict[str, Any]] = [
-        {"measure": name, **{head: getattr(year, name) for head, year in years}} for name in names
+        {"measure": name, **{key: getattr(year, name) for key, _, year in years}} for name in names
     ]
     for row in rows:
         found = [f for f in verdict.findings if f.measure == row["measure"]]
         row["verdict"] = f"{found[0].limit} against {found[0].against}" if found else None
 
-    def column(head: str) -> Any:
-        return lambda row: gate.told(row["measure"], row[head])
+    def column(key: str) -> Any:
+        return lambda row: gate.told(row["measure"], row[key])
 
     answer.table(
         "measures",
         "This file beside what is loaded",
         (
-            ("", lambda row: row["measure"].replace("_", " ")),
-            *((head, column(head)) for head, _ in years),
+            ("", lambda row: gate.label(row["measure"])),
+            *((head, column(key)) for key, head, _ in years),
             ("too far", lambda row: row["verdict"] or ""),
         ),
         rows,

@@ -39,7 +39,7 @@ WHERE assigned AND country = %s AND prefecture_code IN (
 )
 """
 
-NAMES = {"rows_clean": "clean rows"}
+NAMES = {"rows_clean": "clean rows", "located_share": "rows with a point in the country"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Finding:
 
     def line(self) -> str:
         """The measure, before, after, and the limit, for an error message."""
-        name = NAMES.get(self.measure, self.measure.replace("_", " "))
+        name = label(self.measure)
         before, after = told(self.measure, self.before), told(self.measure, self.after)
         return f"{name} {before} before, {after} now ({self.limit} against {self.against})"
 
@@ -135,6 +135,11 @@ class Verdict:
     def as_json(self) -> dict[str, Any]:
         """For the ledger."""
         return asdict(self)
+
+
+def label(measure: str) -> str:
+    """The name of a measure as it is written."""
+    return NAMES.get(measure, measure.replace("_", " "))
 
 
 def told(measure: str, value: float | None) -> str:
@@ -255,7 +260,7 @@ def enforce(
     first, *more = verdict.findings
     year = f"{what}: not taken as {country} {verdict.new.survey_year}"
     if accept is None:
-        also = f"; also {', '.join(f.measure.replace('_', ' ') for f in more)}" if more else ""
+        also = f"; also {', '.join(label(f.measure) for f in more)}" if more else ""
         raise CoaggError(
             f"{year}: {first.line()}{also}; see all with coagg inspect; "
             'if the file is right: --accept "why" (in a list of inputs: accept = "why")'
