@@ -13,7 +13,7 @@ from coagg.console import Answer, prepared, progress
 from coagg.errors import CoaggError
 
 if TYPE_CHECKING:
-    from coagg.rebuild.engine import Outcome, RebuildReport
+    from coagg.rebuild.report import Outcome, RebuildReport
 
 COLOURS = {"done": "green", "failed": "red", "left out": "red", "would be done": "yellow"}
 

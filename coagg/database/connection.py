@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from coagg.database import server
+from coagg.database import server, waiting
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
@@ -57,7 +57,16 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
-    """A psycopg connection; CoaggError in one line when the server cannot be had."""
+    """A psycopg connection; CoaggError in one line when the server cannot be had.
+
+    A server that says it is starting is waited for. One that does not answer is `ServerAway`.
+    """
+    return waiting.patiently(
+        lambda: _connect(settings, options), lambda fault: getattr(fault, "starting", False)
+    )
+
+
+def _connect(settings: Settings | None, options: dict[str, Any]) -> psycopg.Connection:
     target = conninfo(settings)
     try:
         return psycopg.connect(target, connect_timeout=10, **options)
@@ -65,9 +74,10 @@ def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connect
         remedy = "is it running? (coagg db status)"
         if f'database "{psycopg.conninfo.conninfo_to_dict(target).get("dbname")}"' in str(fault):
             remedy = "coagg db upgrade makes it"
-        raise CoaggError(
-            f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
-        ) from None
+        said = f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
+        if waiting.is_temporary(fault):
+            raise waiting.ServerAway(said, waiting.is_starting(fault)) from None
+        raise CoaggError(said) from None
 
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
@@ -206,23 +216,30 @@ def snapshot(settings: Settings | None = None) -> psycopg.Connection:
 @contextmanager
 def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
     """An autocommit connection to a data base that is always there."""
+    connection = waiting.patiently(
+        lambda: _maintain(settings), lambda fault: getattr(fault, "starting", False)
+    )
+    with connection:
+        yield connection
+
+
+def _maintain(settings: Settings) -> psycopg.Connection:
     target = psycopg.conninfo.conninfo_to_dict(conninfo(settings))
     fault: Exception | None = None
     for name in ("postgres", "template1", target.get("dbname")):
         try:
-            connection = psycopg.connect(
+            return psycopg.connect(
                 psycopg.conninfo.make_conninfo("", **{**target, "dbname": name}),
                 autocommit=True,
                 connect_timeout=10,
             )
         except psycopg.OperationalError as this:
             fault = this
-            continue
-        with connection:
-            yield connection
-        return
     assert fault is not None
-    raise CoaggError(f"no connection to the server: {_one_line(fault)}; check COAGG_DATABASE_URL")
+    said = f"no connection to the server: {_one_line(fault)}; check COAGG_DATABASE_URL"
+    if waiting.is_temporary(fault):
+        raise waiting.ServerAway(said, waiting.is_starting(fault))
+    raise CoaggError(said)
 
 
 def _revision(connection: psycopg.Connection) -> str | None:
