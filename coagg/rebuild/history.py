@@ -18,10 +18,12 @@ from typing import Any
 
 import psycopg
 
+from coagg import database
 from coagg.database import space, waiting
 from coagg.errors import CoaggError
-from coagg.rebuild.guard import Guard
+from coagg.rebuild.guard import Guard, held
 from coagg.rebuild.report import Outcome
+from coagg.settings import Settings
 from coagg.version import VERSION
 
 KEEP_DAYS = 400  # a year, and a month to compare with
@@ -131,6 +133,21 @@ class History:
                 self._told = True
                 self._note(f"the history is not written: {' '.join(str(fault).split())}")
             return None
+
+
+def could_not_begin(settings: Settings, command: str, error: str) -> None:
+    """Record a run that could not begin, where the data base can be had and no other run is on."""
+    with (
+        suppress(psycopg.Error, CoaggError),
+        database.connect(settings, autocommit=True) as connection,
+    ):
+        if not held(connection):
+            connection.execute(MARK_KILLED)
+            connection.execute(
+                "INSERT INTO ops.run (command, host, pid, system_user, code_version, finished_at, "
+                "outcome, error) VALUES (%s, %s, %s, %s, %s, clock_timestamp(), 'failed', %s)",
+                (command, socket.gethostname(), os.getpid(), _user(), VERSION, error),
+            )
 
 
 def process_started(pid: int) -> str | None:
