@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from coagg.database import server, waiting
+from coagg.database import holders, server, waiting
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
 if TYPE_CHECKING:
     import sqlalchemy
+    from alembic.config import Config
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
 UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
+SCHEMAS = ("ops", "reference", "clean", "coagglomeration", "panel", "estimates")
+NOT_UPGRADED = "the data base was not upgraded"
 
 
 def conninfo(settings: Settings | None = None) -> str:
@@ -131,7 +134,6 @@ def drop(settings: Settings) -> None:
 
 def upgrade(settings: Settings | None = None) -> list[str]:
     """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
-    from alembic import command
     from alembic.config import Config
 
     settings = settings or read_settings()
@@ -143,15 +145,37 @@ def upgrade(settings: Settings | None = None) -> list[str]:
         _check_extension(guard)
         configuration = Config()
         configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
-        with engine(settings).connect() as connection:
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+        _migrate(settings, configuration)
         after = _revision(guard)
         if after != before:
             done.append(f"schema {before or 'empty'} -> {after}")
         with connect(settings) as connection_:
             done += apply_definitions(connection_)
     return done
+
+
+def _migrate(settings: Settings, configuration: Config) -> None:
+    """Run the migrations, all of them or none, in tries that never wait long for a reader."""
+    import sqlalchemy
+    from alembic import command
+
+    for left in reversed(range(holders.TRIES)):
+        try:
+            with engine(settings).connect() as connection:
+                connection.exec_driver_sql(f"SET lock_timeout = {holders.TIMEOUT_MS}")
+                connection.commit()
+                configuration.attributes["connection"] = connection
+                command.upgrade(configuration, "head")
+                return
+        except (sqlalchemy.exc.OperationalError, psycopg.errors.LockNotAvailable) as fault:
+            cause = getattr(fault, "orig", fault)
+            if not isinstance(cause, psycopg.errors.LockNotAvailable):
+                raise
+            if not left:
+                with connect(settings) as asking:
+                    found = holders.holders(asking, SCHEMAS)
+                seconds = holders.TRIES * holders.TIMEOUT_MS / 1000
+                raise CoaggError(holders.held_by(found, NOT_UPGRADED, seconds)) from None
 
 
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
@@ -161,8 +185,12 @@ def apply_definitions(connection: psycopg.Connection) -> list[str]:
     row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
     if row and row[0] == digest:
         return []
-    for file in files:
-        run_file(connection, file)
+
+    def apply() -> None:
+        for file in files:
+            run_file(connection, file)
+
+    holders.alone(connection, apply, SCHEMAS, NOT_UPGRADED, tries=holders.TRIES)
     connection.execute("DELETE FROM ops.definitions")
     connection.execute("INSERT INTO ops.definitions (sha256) VALUES (%s)", (digest,))
     connection.commit()

@@ -18,7 +18,8 @@ LOCK = 7_234_092  # advisory key: one rebuild of a data base at a time
 class Guard:
     """Holds the lock of rebuilds by a connection of its own, taken anew when that is lost.
 
-    As a context manager. Raises CoaggError when another rebuild holds it.
+    As a context manager. `connection` is another one, for short writes about the run. Raises
+    CoaggError when another rebuild holds the lock.
     """
 
     def __init__(self, settings: Settings, note: Callable[[str], None] | None = None) -> None:
@@ -26,9 +27,9 @@ class Guard:
         self._note = note
 
     def __enter__(self) -> Guard:
-        self.connection = database.connect(self.settings, autocommit=True)
+        self._open()
         if not self._take():
-            self.connection.close()
+            self._close()
             raise CoaggError("another rebuild of this data base is running: wait for it to end")
         return self
 
@@ -36,7 +37,7 @@ class Guard:
         self, kind: type[BaseException] | None, fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        self.connection.close()
+        self._close()
 
     def renew(self) -> None:
         """Wait for a server that went away, and hold the lock again.
@@ -47,16 +48,25 @@ class Guard:
 
     def _renew(self) -> None:
         try:
+            self._holder.execute("SELECT 1")
             self.connection.execute("SELECT 1")
-            return  # another connection was lost, not this one
+            return  # another connection was lost, not these
         except psycopg.Error:
-            self.connection.close()
-        self.connection = database.connect(self.settings, autocommit=True)
+            self._close()
+        self._open()
         if not self._take():
             raise CoaggError("another rebuild of this data base began while the server was away")
 
+    def _open(self) -> None:
+        self._holder = database.connect(self.settings, autocommit=True)
+        self.connection = database.connect(self.settings, autocommit=True)
+
+    def _close(self) -> None:
+        self._holder.close()
+        self.connection.close()
+
     def _take(self) -> bool:
-        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+        row = self._holder.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
         return bool(row and row[0])
 
 
