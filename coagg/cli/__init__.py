@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from coagg.cli import (
+    backup,
     check,
     compare,
     db,
@@ -51,6 +52,8 @@ app.command("tables")(tables.tables_)
 app.command("rebuild")(rebuild.rebuild)
 app.command("status")(status.status)
 app.add_typer(schedule.app, name="schedule")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(match.app, name="match")
 app.add_typer(show.app, name="show")
 app.command("map")(map.map_)

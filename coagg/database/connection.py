@@ -94,7 +94,7 @@ def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
 
 def exists(settings: Settings) -> bool:
     """True when the configured data base exists on its server."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         row = connection.execute(
             "SELECT 1 FROM pg_database WHERE datname = %s", (database_name(settings),)
         ).fetchone()
@@ -106,7 +106,7 @@ def create(settings: Settings) -> None:
     name = database_name(settings)
     if exists(settings):
         return
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         try:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
@@ -124,7 +124,7 @@ def create(settings: Settings) -> None:
 
 def drop(settings: Settings) -> None:
     """Drop the configured data base and everything in it."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         connection.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
                 sql.Identifier(database_name(settings))
@@ -242,7 +242,7 @@ def snapshot(settings: Settings | None = None) -> psycopg.Connection:
 
 
 @contextmanager
-def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
+def maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
     """An autocommit connection to a data base that is always there."""
     connection = waiting.patiently(
         lambda: _maintain(settings), lambda fault: getattr(fault, "starting", False)
