@@ -94,13 +94,16 @@ class Plan:
         return {f"{NAME}.service": service, f"{NAME}.timer": timer}
 
     def cron_line(self) -> str:
-        """cron's line, with its mark. A percent sign would end the command there."""
+        """cron's line, its mark at the end, where the shell takes it for a comment.
+
+        A percent sign would end the command there.
+        """
         hour, minute = self.at.split(":")
         variables = "".join(
             f"{name}={shlex.quote(value)} " for name, value in self.environment.items()
         )
         command = f"{variables}{shlex.join(self.call)}".replace("%", r"\%")
-        return f"{MARK}\n{int(minute)} {int(hour)} * * * {command}\n"
+        return f"{int(minute)} {int(hour)} * * * {command} {MARK}\n"
 
 
 def install(plan: Plan, *, cron: bool | None = None, folder: Path | None = None) -> list[str]:
@@ -157,9 +160,13 @@ def installed() -> list[str]:
             when = re.search(r"OnCalendar=\*-\*-\* (\d\d:\d\d)", timer.read_text())
             found.append(f"every day at {when[1] if when else 'a time of its own'} ({timer})")
     if shutil.which("crontab"):
-        for line, after in _pairs(_crontab()):
-            if line == MARK:
-                minute, hour = after.split()[:2]
+        try:
+            lines = _crontab().splitlines()
+        except CoaggError as fault:  # no right to see one's own
+            return [*found, str(fault)]
+        for line in lines:
+            if line.endswith(MARK):
+                minute, hour = line.split()[:2]
                 found.append(f"every day at {int(hour):02}:{int(minute):02} (crontab)")
     return found
 
@@ -265,20 +272,8 @@ def _remove_cron() -> list[str]:
     return ["removed from the crontab"]
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    lines = text.splitlines()
-    return list(zip(lines, [*lines[1:], ""], strict=True))
-
-
 def _without(text: str) -> str:
-    """A crontab without our mark and the line after it; everything else as it was."""
-    kept, ours = [], False
-    for line in text.splitlines(keepends=True):
-        if line.rstrip("\n") == MARK:
-            ours = True
-        elif ours:
-            ours = False
-        else:
-            kept.append(line)
+    """A crontab without our line; everything else as it was, its last line ended."""
+    kept = [line for line in text.splitlines(keepends=True) if not line.rstrip().endswith(MARK)]
     whole = "".join(kept)
     return whole if not whole or whole.endswith("\n") else whole + "\n"
