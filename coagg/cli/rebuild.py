@@ -115,9 +115,7 @@ def _rebuild(
             raise
 
         def say(outcome: Outcome) -> None:
-            _say(answer, outcome)
-            if log:
-                log.say(outcome)
+            log.say(outcome) if log else _say(answer, outcome)
 
         report = engine.rebuild(
             configured,

@@ -25,6 +25,7 @@ from coagg.etl.matching import patents as patent_match
 from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
 from coagg.etl.reference import load as reference
+from coagg.rebuild import room
 from coagg.rebuild.engine import Parts, Step, digest
 from coagg.rebuild.manifest import FirmFile, IndexChoice, InputOutput, Manifest
 from coagg.settings import SQL, Settings
@@ -130,7 +131,10 @@ class Chain:
                 f"{report.rows_refused:,} refused"
             )
 
-        return Step(f"firms {file.country} {file.survey_year}", parts, run)
+        def needed(connection: psycopg.Connection) -> int:
+            return room.of_year(connection, file.file, file.country, file.survey_year)
+
+        return Step(f"firms {file.country} {file.survey_year}", parts, run, room=needed)
 
     def _input(
         self, kind: str, file: Path, layout: str | None, needs: tuple[str, ...] = ()
@@ -154,7 +158,7 @@ class Chain:
                 f"{report.rows_refused:,} refused"
             )
 
-        return Step(f"{kind} {file.stem}", parts, run, needs)
+        return Step(f"{kind} {file.stem}", parts, run, needs, lambda c: room.of_file(file))
 
     def _input_output(self, table: InputOutput) -> Step:
         files = [f for f in (table.table_file, table.sectors_file, table.sector_map) if f]
@@ -261,7 +265,7 @@ class Chain:
             if not n.startswith(("index", "firms GB"))
             or n in (f"index CN {year}", f"index GB {british}")
         )  # fmt: skip
-        return Step(f"panel {year}", parts, run, wanted)
+        return Step(f"panel {year}", parts, run, wanted, room.of_panel)
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
         def measured(connection: psycopg.Connection) -> int | None:

@@ -163,6 +163,23 @@ def test_steps_wait_for_what_they_read_alone(world, inputs):
     assert set(steps["match patents"]) == firms | patents | {"match firms"}
 
 
+def test_the_room_a_step_asks_for_is_more_than_it_takes_and_not_wildly(world, inputs):
+    settings = world[0]
+    with database.connect(settings) as connection:
+        grew = dict(
+            connection.execute(
+                "SELECT step, database_bytes_after - database_bytes_before FROM ops.run_step "
+                "WHERE run_id = 1 AND state = 'done'"
+            ).fetchall()
+        )
+        asked = {s.name: s.room(connection) for s in chain(settings, inputs).steps() if s.room}
+    loads = [name for name in asked if not name.startswith("panel")]
+    assert len(loads) > 4
+    for name in loads:
+        assert 0.9 * grew[name] < asked[name] < 10 * grew[name], name
+    assert all(asked[name] > 0 for name in asked)
+
+
 def test_nothing_to_rebuild_from_is_one_line(db_settings, run_coagg):
     with pytest.raises(CoaggError, match="nothing to rebuild from"):
         Chain(db_settings, Manifest(), workers=1).steps()
