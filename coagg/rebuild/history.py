@@ -44,6 +44,7 @@ BEGIN_STEP = """
 INSERT INTO ops.run_step (
     run_id, number, step, state, why, disk_free_before, database_bytes_before
 ) VALUES (%s, %s, %s, 'running', %s, %s, %s)
+ON CONFLICT (run_id, number) DO NOTHING  -- tried again
 """
 END_STEP = """
 INSERT INTO ops.run_step (

@@ -15,7 +15,8 @@ PACKED_KINDS = (".gz", ".xlsx", ".parquet", ".zip")
 AGAIN = 1.5  # times what is there: the new is built aside while the old stays
 
 PARTITION = """
-SELECT coalesce(sum(pg_total_relation_size(to_regclass('clean.' || quote_ident(partition_name)))), 0)
+SELECT coalesce(sum(pg_total_relation_size(
+           to_regclass('clean.' || quote_ident(partition_name)))), 0)
   FROM ops.load WHERE country = %s AND survey_year = %s AND superseded_at IS NULL
 """
 # a panel of one year, from those there are

@@ -103,8 +103,11 @@ def test_a_killed_backend_is_tried_again_and_the_lock_is_held_again(empty_settin
             rebuild(empty_settings, [])
         return "did"
 
-    report = rebuild(empty_settings, [step("one", run), step("two", lambda: "did")])
+    notes = []
+    steps = [step("one", run), step("two", lambda: "did")]
+    report = rebuild(empty_settings, steps, note=notes.append)
     assert [(o.state, o.tries) for o in report.outcomes] == [("done", 2), ("done", 1)]
+    assert notes == []
     assert [row[1:] for row in query(empty_settings, STEPS)] == [
         ("done", "never done", "did", 2),
         ("done", "never done", "did", 1),

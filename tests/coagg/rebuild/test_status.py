@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +93,30 @@ def test_a_server_restarted_in_a_step_is_waited_for(own):
     report = rebuild(own, [step("one", run), step("two", lambda: "did")])
     assert [(o.state, o.tries) for o in report.outcomes] == [("done", 2), ("done", 1)]
     assert latest(own)[0].state == "done"
+
+
+def test_a_server_of_somebody_else_that_is_away_for_seconds_is_waited_for(own):
+    prepare.prepare(own)
+    theirs = replace(own, database_url=database.conninfo(own))
+    notes, calls = [], []
+
+    def run():
+        calls.append(1)
+        if len(calls) == 1:
+            server.stop(own, mode="immediate")  # nothing of the rebuild starts it again
+            threading.Timer(2, server.start, [own]).start()
+        return str(query_one(theirs))
+
+    report = rebuild(theirs, [step("one", run), step("two", lambda: "did")], note=notes.append)
+    assert [(o.state, o.tries) for o in report.outcomes] == [("done", 2), ("done", 1)]
+    assert len(notes) == 1
+    assert notes[0].startswith("waiting up to 120 s: no connection")
+    assert [s["tries"] for s in latest(theirs)[0].steps] == [2, 1]
+
+
+def query_one(settings):
+    with database.connect(settings) as connection:
+        return connection.execute("SELECT 1").fetchone()[0]
 
 
 def test_what_failed_is_said_with_its_reason(db_settings, coagg_on):
