@@ -69,10 +69,7 @@ class Manifest:
 def hashes(connection: psycopg.Connection) -> dict[str, list[Any]]:
     """Rows and a hash of all that they hold, for every table of the layers.
 
-    Examples
-    --------
-    >>> hashes(connection)["clean.firm"]  # doctest: +SKIP
-    [7824, '-18244671093812']
+    For example `hashes(connection)["clean.firm"]` is `[7824, "-18244671093812"]`.
     """
     connection.execute(PLAIN)
     made: dict[str, list[Any]] = {}
@@ -183,7 +180,11 @@ def restore(settings: Settings, file: Path, tell: Tell = lambda line: None) -> M
 
 
 def manifest_path(file: Path) -> Path:
-    """Where the manifest of a backup stands."""
+    """Where the manifest of a backup stands.
+
+    >>> manifest_path(Path("night.dump")).name
+    'night.dump.json'
+    """
     return file.with_name(file.name + ".json")
 
 

@@ -72,11 +72,6 @@ def holders(connection: psycopg.Connection, relations: Sequence[str]) -> list[Ho
         To the data base asked. A role sees no more of others' sessions than it may.
     relations
         `schema.table`, or `schema` for all in it.
-
-    Examples
-    --------
-    >>> holders(connection, ["clean.firm"])  # doctest: +SKIP
-    [Holder(pid=4711, user='anna', application='notebook', state='idle in transaction', ...)]
     """
     return [Holder(*row) for row in connection.execute(HOLDERS, {"names": list(relations)})]
 
@@ -126,7 +121,11 @@ def alone(
 
 
 def held_by(found: Sequence[Holder], what: str, seconds: float) -> str:
-    """The message about tables in use: by whom, and what to do."""
+    """The message about tables in use: by whom, and what to do.
+
+    >>> held_by([], "the year was not replaced", 30)
+    'the year was not replaced: tables were in use for 30 s by others; call again'
+    """
     if not found:
         return f"{what}: tables were in use for {seconds:.0f} s by others; call again"
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""

@@ -17,8 +17,8 @@ def in_one_line(fault: BaseException) -> str:
 
     Examples
     --------
-    >>> in_one_line(psycopg.errors.DiskFull("could not extend file"))
-    'could not extend file: make room on the data base\\'s disk and call again'
+    >>> print(in_one_line(psycopg.errors.DiskFull("could not extend file")))
+    could not extend file: make room on the data base's disk and call again
     """
     fault = getattr(fault, "orig", None) or fault  # SQLAlchemy's hold the driver's
     said = " ".join(str(fault).split())

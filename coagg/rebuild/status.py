@@ -82,11 +82,6 @@ def runs(connection: psycopg.Connection, count: int = 1) -> list[Run]:
         To the data base asked.
     count
         How many, at most.
-
-    Examples
-    --------
-    >>> runs(connection, 7)[0].state  # doctest: +SKIP
-    'done'
     """
     alive = guard.held(connection)
     with connection.cursor(row_factory=dict_row) as cursor:
