@@ -22,6 +22,7 @@ from coagg.etl.reference import load as reference
 from coagg.settings import PROJECT, Settings, read_settings
 
 NUMBER = itertools.count()
+pytest_plugins = ["support.economy"]
 
 
 @pytest.fixture(scope="session")
