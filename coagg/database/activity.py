@@ -91,7 +91,9 @@ def end_over_limit(settings: Settings) -> list[Session]:
 def _terminate(settings: Settings, pids: list[int]) -> None:
     with administer(settings) as connection:
         try:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", (pids,))
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM unnest(%s::integer[]) AS pid", (pids,)
+            )
         except psycopg.errors.InsufficientPrivilege:
             raise CoaggError(
                 "this role may not end the connection of another: GRANT pg_signal_backend to it"

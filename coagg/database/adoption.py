@@ -121,9 +121,8 @@ def harden(connection: psycopg.Connection) -> list[str]:
         connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         connection.execute("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
         connection.execute(f"GRANT USAGE ON LANGUAGE plpgsql TO {ours}")
-        connection.execute(f"REVOKE EXECUTE ON FUNCTION {large} FROM PUBLIC")
-        connection.execute(f"REVOKE EXECUTE ON FUNCTION {keys} FROM PUBLIC")
-        connection.execute(f"GRANT EXECUTE ON FUNCTION {keys} TO {ours}")
+        connection.execute(f"REVOKE EXECUTE ON FUNCTION {large}, {keys} FROM PUBLIC")
+        connection.execute(f"GRANT EXECUTE ON FUNCTION {large}, {keys} TO {ours}")
     return []
 
 

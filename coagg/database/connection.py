@@ -189,7 +189,12 @@ def _definitions_sha256(connection: psycopg.Connection) -> str:
 
 def _definitions_changed(connection: psycopg.Connection) -> bool:
     row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
-    return row is None or row[0] != _definitions_sha256(connection)
+    # a dump may have come without its grants
+    granted = connection.execute(
+        "SELECT has_schema_privilege(to_regrole('coagg_analyst'), to_regnamespace('publish'), "
+        "'USAGE')"
+    ).fetchone()
+    return row is None or row[0] != _definitions_sha256(connection) or granted == (False,)
 
 
 def _groups(settings: Settings) -> list[str]:

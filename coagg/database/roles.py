@@ -257,8 +257,8 @@ def _give(connection: psycopg.Connection, name: str, kind: str, names: bool) -> 
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(here, role))
     connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(here, role))
     groups = [f"coagg_{kind}"] + ["coagg_names"] * names
-    if kind != "analyst":
-        connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(here, role))
+    if kind == "loader":  # it works as the group
+        connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO coagg_loader").format(here))
     if kind == "owner":
         groups.append(_owner(connection))
     for group in dict.fromkeys(groups):

@@ -1,0 +1,564 @@
+"""What an analyst may read, and twenty ways in which one tries to get more."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
+
+import psycopg
+import pytest
+from support.guarded import CELLS, NAMES, NEAR, YEAR, as_role, put_world
+
+from coagg import database
+from coagg.database import activity, adoption, locks, roles
+from coagg.errors import CoaggError
+from coagg.rebuild import engine
+from coagg.settings import Settings
+
+ANALYST = f"ana_{os.getpid()}"
+NAMER = f"nam_{os.getpid()}"
+VIEWS = (
+    "agglomeration_map", "cell", "cell_map", "comparison", "descriptive", "disclosure",
+    "industry_comparison", "measurement", "pair", "pair_map", "panel_pair", "suppression",
+    "survey_year",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def guarded(databases, reference_template) -> Settings:
+    if reference_template.database_url is not None:
+        pytest.skip("roles are tried on the private server, not on COAGG_DATABASE_URL")
+    settings = databases.copy(reference_template)
+    put_world(settings)
+    roles.grant(settings, ANALYST, os_user=None)
+    roles.grant(settings, NAMER, names=True)
+    return settings
+
+
+@pytest.fixture
+def analyst(guarded: Settings) -> Iterator[psycopg.Connection]:
+    with as_role(guarded, ANALYST, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def free(analyst: psycopg.Connection) -> psycopg.Connection:
+    """The analyst, with every setting switched off that can be."""
+    for setting in ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"):
+        analyst.execute(f"SET {setting} = 0")
+    analyst.execute("SET default_transaction_read_only = off")
+    return analyst
+
+
+@pytest.fixture
+def coagg_as(tmp_path) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line as another role, with a data folder of its own."""
+
+    def run(settings: Settings, role: str, *words: object) -> tuple[int, str, str]:
+        target = database.conninfo(settings)
+        done = subprocess.run(
+            [sys.executable, "-c", "from coagg.cli import main; main()", *map(str, words)],
+            capture_output=True,
+            text=True,
+            env={
+                **os.environ,
+                "COAGG_DATABASE_URL": psycopg.conninfo.make_conninfo(target, user=role),
+                "COAGG_DATA_DIR": str(tmp_path / "data"),
+            },
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def rows(connection, query, values=None) -> list[dict]:
+    cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+    return cursor.execute(query, values).fetchall()
+
+
+def test_the_program_is_no_superuser(guarded: Settings):
+    with database.connect(guarded, autocommit=True) as connection:
+        facts = connection.execute(
+            "SELECT rolname, rolsuper, rolcreaterole, rolreplication, rolbypassrls "
+            "FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        assert facts == ("coagg_owner", False, False, False, False)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("COPY (SELECT 1) TO PROGRAM 'cat'")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("ALTER ROLE coagg_owner SUPERUSER")
+
+
+def test_limits_are_set(analyst: psycopg.Connection):
+    assert analyst.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+    assert analyst.execute("SHOW statement_timeout").fetchone() == ("5min",)
+    assert analyst.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("5min",)
+    assert analyst.execute("SHOW temp_file_limit").fetchone() == ("2GB",)
+    found = analyst.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user")
+    assert found.fetchone() == (5,)
+
+
+def test_what_an_analyst_may_read_is_what_was_meant(analyst: psycopg.Connection):
+    found = analyst.execute(
+        "SELECT n.nspname, c.relname FROM pg_class AS c "
+        "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm') "
+        "AND n.nspname !~ '^pg_|^information_schema$|^public$' "
+        "AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+    ).fetchall()
+    schemas = {schema for schema, _ in found}
+    assert schemas == {"reference", "estimates", "publish"}
+    assert {view for schema, view in found if schema == "publish"} == set(VIEWS)
+    assert ("estimates", "descriptive") not in found
+    for schema, view in found:
+        analyst.execute(f"SELECT * FROM {schema}.{view} LIMIT 1").fetchall()
+
+
+WAYS = {
+    "insert": "INSERT INTO reference.flag VALUES ('x', 'y')",
+    "update through a view": "UPDATE publish.measurement SET seed = 1",
+    "delete": "DELETE FROM estimates.run",
+    "truncate": "TRUNCATE estimates.run CASCADE",
+    "lock a table": "LOCK TABLE reference.flag IN ACCESS EXCLUSIVE MODE",
+    "create a table": "CREATE TABLE public.mine (n int)",
+    "create a table beside ours": "CREATE TABLE publish.mine (n int)",
+    "create a schema": "CREATE SCHEMA mine",
+    "temporary table": "CREATE TEMP TABLE mine (n int)",
+    "temporary view": "CREATE TEMP VIEW mine AS SELECT 1",
+    "drop": "DROP VIEW publish.cell",
+    "a function": "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "a function in a temporary schema": (
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+    ),
+    "security definer": (
+        "CREATE FUNCTION public.f() RETURNS text LANGUAGE sql SECURITY DEFINER "
+        "AS 'SELECT max(firm_name) FROM clean.firm'"
+    ),
+    "a block of code": "DO $$ BEGIN RAISE NOTICE 'x'; END $$",
+    "an untrusted language": "CREATE EXTENSION plpython3u",
+    "dblink": "CREATE EXTENSION dblink",
+    "foreign data": "CREATE EXTENSION postgres_fdw",
+    "firms": "SELECT * FROM clean.firm",
+    "firms by the year's table": f"SELECT * FROM clean.firm_cn_{YEAR}_test",
+    "names": "SELECT firm_name FROM clean.firm_located",
+    "names on the map": "SELECT firm_name FROM publish.firm_map",
+    "refused rows as received": "SELECT received FROM clean.refused",
+    "patents' firms": "SELECT * FROM clean.patent_match",
+    "cells as they are": "SELECT * FROM panel.industry_cell",
+    "what is safe": "SELECT * FROM panel.cell_status",
+    "pairs as they are": "SELECT * FROM coagglomeration.pair_result",
+    "smallest and largest": "SELECT * FROM estimates.descriptive",
+    "the ledger": "SELECT * FROM ops.load",
+    "who has access": "SELECT * FROM ops.access",
+    "copy out": "COPY clean.firm TO STDOUT",
+    "copy to a program": "COPY (SELECT 1) TO PROGRAM 'id'",
+    "copy to a file": "COPY (SELECT 1) TO '/tmp/coagg_mine'",
+    "copy from a file": "COPY reference.flag FROM '/etc/passwd'",
+    "read a file": "SELECT pg_read_file('/etc/passwd')",
+    "read a file in bytes": "SELECT pg_read_binary_file('postgresql.conf')",
+    "list a folder": "SELECT pg_ls_dir('.')",
+    "lo_import": "SELECT lo_import('/etc/passwd')",
+    "lo_export": "SELECT lo_export(1, '/tmp/coagg_mine')",
+    "a large object": "SELECT lo_from_bytea(0, 'x')",
+    "an empty large object": "SELECT lo_creat(-1)",
+    "messages into the log of writes": "SELECT pg_logical_emit_message(false, 'a', 'b')",
+    "be the owner": "SET ROLE coagg_owner",
+    "be the superuser": "SET ROLE coagg",
+    "be the server": "SET SESSION AUTHORIZATION coagg",
+    "read passwords": "SELECT rolpassword FROM pg_authid",
+    "read passwords elsewhere": "SELECT passwd FROM pg_shadow",
+    "become more": f"ALTER ROLE {ANALYST} CREATEDB",
+    "more connections": f"ALTER ROLE {ANALYST} CONNECTION LIMIT 100",
+    "more room": "SET temp_file_limit = -1",
+    "let a friend in": f"GRANT coagg_names TO {ANALYST}",
+    "a new role": "CREATE ROLE friend LOGIN",
+    "the rule": "UPDATE ops.disclosure SET min_firms = 1",
+    "a setting of the server": "ALTER SYSTEM SET log_statement = 'all'",
+    "read settings of access": "SELECT * FROM pg_hba_file_rules",
+    "statistics of hidden columns": (
+        "SELECT stavalues1 FROM pg_statistic WHERE starelid = 'clean.firm'::regclass"
+    ),
+    "a lock by number": "SELECT pg_advisory_lock(7234092)",
+    "many locks": "SELECT pg_try_advisory_lock(n) FROM generate_series(1, 9) AS n",
+    "change a year": f"SELECT clean.publish_year('CN', {YEAR}, 'x')",
+    "write with a query": "WITH x AS (DELETE FROM estimates.run RETURNING 1) SELECT * FROM x",
+    "a row lock": "SELECT * FROM reference.flag FOR SHARE",
+    "a publication": "CREATE PUBLICATION p FOR ALL TABLES",
+    "a trigger": "CREATE EVENT TRIGGER t ON sql_drop EXECUTE FUNCTION ops.setting()",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way(free: psycopg.Connection, way: str):
+    together = free.transaction() if "LOCK TABLE" in WAYS[way] else nullcontext()
+    with pytest.raises(psycopg.Error) as caught, together:
+        free.execute(WAYS[way]).fetchall()
+    allowed = (
+        psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue,
+        psycopg.errors.ObjectNotInPrerequisiteState,
+    )  # fmt: skip
+    refused = isinstance(caught.value, allowed)
+    absent = isinstance(caught.value, psycopg.errors.FeatureNotSupported)  # not installed here
+    assert refused or (absent and "CREATE EXTENSION" in WAYS[way]), caught.value
+
+
+def test_statistics_the_planner_shows_are_of_readable_columns(free: psycopg.Connection):
+    found = free.execute(
+        "SELECT schemaname FROM pg_stats WHERE schemaname IN ('clean', 'panel', 'ops')"
+    ).fetchall()
+    assert found == []
+
+
+def test_other_data_bases_are_closed(guarded: Settings, databases, reference_template):
+    other = databases.copy(reference_template)
+    roles.rule(other)
+    with database.administer(other) as connection:
+        connection.autocommit = True
+        adoption.harden(connection)
+    for closed in (other, guarded.for_database("postgres"), guarded.for_database("template1")):
+        with (
+            pytest.raises(psycopg.OperationalError, match="permission denied for database"),
+            as_role(closed, ANALYST),
+        ):
+            pass
+
+
+def test_no_more_connections_than_granted(guarded: Settings):
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(as_role(guarded, ANALYST))
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+            held.enter_context(as_role(guarded, ANALYST))
+
+
+def test_a_sort_that_needs_too_much_disk_is_stopped(guarded: Settings):
+    roles.grant(guarded, ANALYST, limits=roles.Limits(temp_file_mb=1))
+    try:
+        with as_role(guarded, ANALYST) as connection:
+            connection.execute("SET work_mem = '64kB'")
+            with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+                connection.execute(
+                    "SELECT n FROM generate_series(1, 1000000) AS n ORDER BY md5(n::text)"
+                )
+    finally:
+        roles.grant(guarded, ANALYST)
+
+
+# Small cells: what is published, and what differences of it would give away.
+
+
+def test_small_and_dominated_cells_are_suppressed(analyst: psycopg.Connection):
+    cells = {row["industry"]: row for row in rows(analyst, "SELECT * FROM publish.cell")}
+    assert set(cells) == set(CELLS)
+    numbers = {
+        industry: (row["firms"], row["output_thousand_cny"], row["employment"])
+        for industry, row in cells.items()
+    }
+    sums = {
+        i: (len(s), sum(o for o, _ in s), float(sum(e for _, e in s))) for i, s in CELLS.items()
+    }
+    assert numbers["171"] == (None, None, None)  # two firms
+    assert numbers["131"] == (4, None, sums["131"][2])  # 9,000 of 10,000 is one firm's
+    assert numbers["134"] == (3, sums["134"][1], None)  # 900 of 911 are one firm's
+    assert numbers["132"] == sums["132"]
+    assert numbers["133"] == sums["133"]
+    assert cells["171"]["suppressed"] == "few firms"
+    assert cells["131"]["suppressed"].startswith("output: few firms, or one dominates")
+    hidden = [k for k, v in cells["171"].items() if v is not None]
+    assert set(hidden) <= {
+        "cell_key", "measurement_id", "country", "survey_year", "agglomeration_code",
+        "agglomeration_name", "classification", "industry", "industry_name", "industry_name_en",
+        "suppressed",
+    }  # fmt: skip
+
+
+def test_a_pool_with_a_suppressed_cell_in_it_is_suppressed(analyst: psycopg.Connection, db_sums):
+    cells = {row["industry"]: row for row in rows(analyst, "SELECT * FROM publish.cell")}
+    published = 0
+    for j in CELLS:
+        for pool, column, near in (
+            ("output_outward", "output_thousand_cny", {k for a, k in NEAR if a == j}),
+            ("output_inward", "output_thousand_cny", {a for a, k in NEAR if k == j}),
+            ("employment_outward", "employment", {k for a, k in NEAR if a == j}),
+            ("employment_inward", "employment", {a for a, k in NEAR if k == j}),
+        ):
+            parts = [cells[k][column] for k in near]
+            if None in parts or cells[j]["firms"] is None:
+                assert cells[j][pool] is None, (j, pool)
+            else:  # nothing but published numbers is in it, so it gives nothing away
+                assert cells[j][pool] == pytest.approx(sum(parts)), (j, pool)
+                published += 1
+    assert cells["132"]["output_outward"] is None  # 132 -> 171, of two firms
+    assert cells["134"]["output_outward"] == 905.0  # 134 -> 133
+    assert published >= 6
+
+
+@pytest.fixture
+def db_sums(guarded: Settings) -> dict[str, float]:
+    """True values of suppressed cells, which no view may show."""
+    with database.connect(guarded) as connection:
+        return dict(
+            connection.execute(
+                "SELECT industry, output_thousand_cny FROM panel.industry_cell "
+                "WHERE industry IN ('171', '131')"
+            ).fetchall()
+        )
+
+
+def test_no_number_of_a_suppressed_cell_stands_in_any_view(
+    analyst: psycopg.Connection, db_sums: dict[str, float]
+):
+    assert db_sums == {"171": 999.0, "131": 10000.0}
+    secret = {*db_sums.values(), 777.0, 222.0, 9000.0, 44.0, 911.0, 900.0}
+    shown = {
+        float(value)
+        for view in VIEWS
+        for row in rows(analyst, f"SELECT * FROM publish.{view}")
+        for name, value in row.items()
+        if isinstance(value, int | float) and not name.endswith(("_key", "_id", "year", "seed"))
+    }
+    assert len(shown) > 20
+    assert shown.isdisjoint(secret)
+
+
+def test_differences_of_published_numbers_give_no_suppressed_one(
+    analyst: psycopg.Connection, db_sums: dict[str, float]
+):
+    """Sums and pools less any published cells: the suppressed values never come out."""
+    cells = rows(analyst, "SELECT * FROM publish.cell")
+    (whole,) = rows(analyst, "SELECT * FROM publish.agglomeration_map")
+    outputs = [c["output_thousand_cny"] for c in cells if c["output_thousand_cny"] is not None]
+    staff = [c["employment"] for c in cells if c["employment"] is not None]
+    totals = [whole["output_thousand_cny"]] + [
+        c[pool]
+        for c in cells
+        for pool in ("output_outward", "output_inward")
+        if c[pool] is not None
+    ]
+    staff_totals = [whole["employment"]] + [
+        c[pool]
+        for c in cells
+        for pool in ("employment_outward", "employment_inward")
+        if c[pool] is not None
+    ]
+    secret = {*db_sums.values(), 44.0, 911.0}
+    for sums, parts in ((totals, outputs), (staff_totals, staff)):
+        for size in range(len(parts) + 1):
+            for some in itertools.combinations(parts, size):
+                for total in sums:
+                    assert total - sum(some) not in secret
+    assert whole["industries"] == 5
+    assert whole["published"] == 4
+
+
+def test_pairs_of_small_cells_are_suppressed_in_every_view(analyst: psycopg.Connection):
+    for view in ("pair", "panel_pair", "pair_map"):
+        found = rows(analyst, f"SELECT * FROM publish.{view}")
+        assert len(found) == 20
+        for row in found:
+            small = "171" in (row["from_industry"], row["to_industry"])
+            assert (row["suppressed"] == "few firms") is small
+            assert (row["index"] is None) is small
+            for column in ("from_firms", "observed_cost", "null_mean", "geom", "citations"):
+                if column in row:
+                    assert (row[column] is None) is small, (view, column)
+
+
+def test_a_cell_that_was_not_counted_is_suppressed(guarded: Settings, analyst: psycopg.Connection):
+    with database.connect(guarded) as connection:
+        kept = connection.execute(
+            "DELETE FROM panel.cell_guard WHERE industry = '132' RETURNING *"
+        ).fetchone()
+        connection.commit()
+        try:
+            (row,) = rows(analyst, "SELECT * FROM publish.cell WHERE industry = '132'")
+            assert (row["firms"], row["output_thousand_cny"]) == (None, None)
+            assert row["suppressed"] == "not counted: coagg panel --force"
+        finally:
+            holes = ", ".join(["%s"] * len(kept))
+            connection.execute(f"INSERT INTO panel.cell_guard VALUES ({holes})", kept)
+            connection.commit()
+
+
+def test_the_rule_is_the_owners(guarded: Settings, analyst: psycopg.Connection):
+    assert roles.rule(guarded) == (3, 0.75)
+    try:
+        assert roles.rule(guarded, min_firms=4, dominance=0.95) == (4, 0.95)
+        found = dict(analyst.execute("SELECT industry, firms FROM publish.cell").fetchall())
+        assert found == {"131": 4, "132": 5, "133": None, "134": None, "171": None}
+        outputs = dict(
+            analyst.execute("SELECT industry, output_thousand_cny FROM publish.cell").fetchall()
+        )
+        assert outputs["131"] == 10000.0
+    finally:
+        roles.rule(guarded, min_firms=3, dominance=0.75)
+    for wrong in ({"min_firms": 0}, {"dominance": 0.0}, {"dominance": 1.5}):
+        with pytest.raises(CoaggError):
+            roles.rule(guarded, **wrong)
+
+
+def test_names_are_read_only_by_whom_they_are_granted(guarded: Settings):
+    with as_role(guarded, NAMER, autocommit=True) as connection:
+        found = rows(connection, "SELECT * FROM publish.firm_map")
+        assert {row["firm_name"].startswith(NAMES) for row in found} == {True}
+        keys = [row["firm_key"] for row in found]
+        assert len(set(keys)) == len(keys) == 18  # row 1 of CN and of GB are two
+        assert max(keys) < 2**53
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM clean.firm")
+    roles.grant(guarded, NAMER)  # taken back
+    try:
+        with (
+            as_role(guarded, NAMER) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute("SELECT * FROM publish.firm_map")
+    finally:
+        roles.grant(guarded, NAMER, names=True)
+
+
+def test_map_layers_have_an_integer_key_one_geometry_type_and_an_srid(analyst: psycopg.Connection):
+    layers = {
+        row["f_table_name"]: (row["type"], row["srid"])
+        for row in rows(analyst, "SELECT * FROM geometry_columns WHERE f_table_schema = 'publish'")
+    }
+    assert layers == {
+        "cell_map": ("MULTIPOLYGON", 4326),
+        "pair_map": ("LINESTRING", 4326),
+        "agglomeration_map": ("MULTIPOLYGON", 4326),
+    }
+    for layer in layers:
+        found = rows(analyst, f"SELECT * FROM publish.{layer}")
+        first = [next(iter(row.values())) for row in found]
+        assert all(isinstance(key, int) and key > 0 for key in first)
+        assert len(set(first)) == len(first) > 0
+    listed = rows(analyst, "SELECT * FROM geometry_columns WHERE f_table_schema = 'clean'")
+    readable = [
+        row for row in listed
+        if analyst.execute(
+            "SELECT has_schema_privilege('clean', 'USAGE')"
+        ).fetchone() == (True,)
+    ]  # fmt: skip
+    assert readable == []  # QGIS lists what may be read: no partition of firms
+
+
+# Our own exclusion, and what a reader can do against it.
+
+
+def hold_keys(connection: psycopg.Connection) -> None:
+    for key in (7_234_091, 7_234_092, 7_234_093):
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s)", (key,))
+        except psycopg.errors.InsufficientPrivilege:
+            continue
+
+
+def test_a_reader_with_the_old_keys_stops_no_work(guarded: Settings, db_settings: Settings):
+    # even a role that may take advisory locks: here the owner of another session
+    with database.connect(guarded, autocommit=True) as nuisance:
+        hold_keys(nuisance)
+        nuisance.execute("SELECT pg_advisory_lock(hashtext('coagg load patents'))")
+        assert engine.rebuild(guarded, []).outcomes == []
+        assert database.upgrade(guarded) == []
+        with database.connect(guarded) as connection:
+            for name in ("match", "load patents"):
+                assert locks.take(connection, name)
+
+
+def test_two_rebuilds_still_cannot_meet(guarded: Settings):
+    with database.connect(guarded) as first:
+        assert locks.take_rebuild(first)
+        with pytest.raises(CoaggError, match="another rebuild"):
+            engine.rebuild(guarded, [])
+        with database.connect(guarded) as second:
+            assert locks.take(second, "match")  # a rebuild's own matcher is not in its way
+            with database.connect(guarded) as third:
+                assert not locks.take(third, "match")
+    assert engine.rebuild(guarded, []).outcomes == []
+
+
+def test_an_unknown_lock_is_a_fault(guarded: Settings):
+    with (
+        database.connect(guarded) as connection,
+        pytest.raises(CoaggError, match="load nothing"),
+    ):
+        locks.take(connection, "load nothing")
+
+
+def test_a_reader_over_its_limit_is_ended_though_it_switched_limits_off(
+    guarded: Settings, free: psycopg.Connection
+):
+    free.autocommit = False
+    free.execute("SELECT 1")
+    assert activity.end_over_limit(guarded) == []
+    with database.connect(guarded) as connection:
+        connection.execute(
+            "UPDATE ops.access SET idle_seconds = 0 WHERE role_name = %s", (ANALYST,)
+        )
+    try:
+        (ended,) = activity.end_over_limit(guarded)
+        assert (ended.user, ended.state) == (ANALYST, "idle in transaction")
+        with pytest.raises(psycopg.OperationalError):
+            free.execute("SELECT 1")
+    finally:
+        roles.grant(guarded, ANALYST)
+
+
+def test_revoked_is_out(guarded: Settings):
+    name = f"gone_{os.getpid()}"
+    roles.grant(guarded, name)
+    with as_role(guarded, name, autocommit=True) as connection:
+        assert roles.revoke(guarded, name)
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+    with database.administer(guarded) as connection:
+        assert connection.execute("SELECT to_regrole(%s)", (name,)).fetchone() == (None,)
+    with pytest.raises(CoaggError, match="no access"):
+        roles.revoke(guarded, name)
+
+
+@pytest.mark.parametrize("name", ["coagg", "coagg_owner", "pg_monitor", "postgres", "A b", "x;y"])
+def test_names_that_are_no_persons_are_refused(guarded: Settings, name: str):
+    with pytest.raises(CoaggError, match="cannot be the name"):
+        roles.grant(guarded, name)
+
+
+def test_a_role_with_rights_of_its_own_is_not_taken_over(guarded: Settings):
+    name = f"boss_{os.getpid()}"
+    with database.administer(guarded, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN CREATEDB")
+    with pytest.raises(CoaggError, match="rights of its own"):
+        roles.grant(guarded, name)
+
+
+def test_a_loader_loads_and_an_owner_upgrades(
+    guarded: Settings, tmp_path, coagg_as: Callable[..., tuple[int, str, str]]
+):
+    loader = f"load_{os.getpid()}"
+    roles.grant(guarded, loader, "loader")
+    with as_role(guarded, loader) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("coagg_loader",)
+    file = tmp_path / "firms.csv"
+    file.write_text(
+        "firm_id,firm_name,industry_code,lon,lat,place_code\n"
+        "1,a,1310,104.06,30.66,5101\n2,b,1320,104.07,30.67,5101\n"
+    )
+    year, other = ("load", "firms", file, "--survey-year", 2009), ("--datum", "gcj02")
+    for role, words in (
+        ("coagg_owner", year),
+        (loader, (*year, *other)),  # takes the place of the owner's
+        (loader, year),  # and of its own
+        ("coagg_owner", (*year, *other)),
+    ):
+        code, out, err = coagg_as(guarded, role, *words)
+        assert code == 0, out + err
+    with as_role(guarded, loader, autocommit=True) as connection:
+        for statement in (
+            "UPDATE ops.disclosure SET min_firms = 1", "DELETE FROM ops.access",
+            "DROP VIEW publish.cell", "COPY (SELECT 1) TO PROGRAM 'id'", "SET ROLE coagg",
+        ):  # fmt: skip
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
