@@ -69,7 +69,7 @@ SELECT
                     public.st_makepoint(j.lon, j.lat), public.st_makepoint(k.lon, k.lat)
                 ), 4326
             )
-    END::public.geometry (LINESTRING, 4326) AS geom
+    END::public.GEOMETRY (LINESTRING, 4326) AS geom
 FROM panel.industry_pair AS p
 INNER JOIN panel.cell_status AS j
     ON

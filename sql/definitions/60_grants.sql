@@ -20,6 +20,11 @@ BEGIN
         OR to_regrole('coagg_loader') IS NULL THEN
         RETURN;
     END IF;
+    IF (
+        SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()
+    ) THEN
+        EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM public', current_database());
+    END IF;
     FOREACH layer IN ARRAY ARRAY['reference', 'estimates', 'publish', 'clean', 'panel', 'coagglomeration', 'ops'] LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM coagg_analyst, coagg_names', layer);
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM coagg_analyst, coagg_names', layer);
