@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from coagg.cli.screen import show
 from coagg.console import settings, table
 from coagg.errors import CoaggError
 
@@ -90,9 +91,9 @@ def who(
         for s in activity.sessions(here)
     ]  # fmt: skip
     heads = ("pid", "user", "program", "state", "for", "transaction", "query began", "waits for")
-    _print(table("Connections", (*heads, "query"), rows, right=(0, 4, 5)))
+    show(table("Connections", (*heads, "query"), rows, right=(0, 4, 5)))
     let_in = [(n, kind, "yes" if may else "") for n, kind, may in roles.accesses(here)]
-    _print(table("Let in", ("role", "as", "names"), let_in))
+    show(table("Let in", ("role", "as", "names"), let_in))
 
 
 def open_(
@@ -165,9 +166,3 @@ def _time(seconds: float | None) -> str:
         return ""
     minutes, rest = divmod(max(int(seconds), 0), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def _print(made: object) -> None:
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else 100_000).print(made)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from coagg.cli.screen import show
 from coagg.console import settings, table
 from coagg.errors import CoaggError
 
@@ -61,7 +62,7 @@ def sql(
             ]
             numbers = ("integer", "float", "decimal")
             right = [n for n, column in enumerate(result.columns) if column.kind in numbers]
-            _print(table("", [c.name for c in result.columns], rows, right))
+            show(table("", [c.name for c in result.columns], rows, right))
         elif out is None:
             answers.write_text(result, chosen, sys.stdout)
         else:
@@ -106,9 +107,3 @@ def _format(asked: str | None, out: Path | None) -> str:
     if out is not None and chosen == "table":
         raise CoaggError("a table goes to the screen: choose csv for a file")
     return chosen
-
-
-def _print(made: object) -> None:
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else 100_000).print(made)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import psycopg
 
+from coagg.database import adoption
 from coagg.database.connection import administer
 from coagg.errors import CoaggError
 from coagg.settings import Settings
@@ -60,7 +61,7 @@ class Session:
 
 def sessions(settings: Settings) -> list[Session]:
     """All connections to the data base but this one, the oldest first."""
-    with administer(settings) as connection:
+    with adoption.explained(), administer(settings) as connection:
         rows = connection.execute(SESSIONS).fetchall()
     return [Session(*row) for row in rows]
 

@@ -6,10 +6,13 @@ and `harden` prepare a data base. All of it may be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
+
+from coagg.errors import CoaggError
 
 GROUPS = {
     "coagg_owner": "owns the data bases of coagg, or may do what their owner may",
@@ -42,6 +45,22 @@ WHERE nspowner = {me} AND nspname !~ '^pg_' AND nspname NOT IN ('information_sch
 # advisory locks fill the table of locks of the whole server
 LARGE = r"^(lo_.*|lowrite|loread|pg_logical_emit_message)$"
 LOCKS = r"^pg_(try_)?advisory_.*"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What a server says to work on roles, in a line with the remedy."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as fault:
+        raise CoaggError(
+            f"{fault.diag.message_primary}: this connection may not; its role needs CREATEROLE, "
+            "or let the server's administrator do it"
+        ) from None
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as fault:
+        raise CoaggError(
+            f"{fault.diag.message_primary}: coagg db upgrade brings the data base up to date"
+        ) from None
 
 
 def make_owner(

@@ -92,7 +92,7 @@ def grant(
         raise CoaggError(f"role {kind!r}: say one of {', '.join(KINDS)}")
     os_user = _os_user(settings, name, os_user)
     notes = []
-    with administer(settings) as connection:
+    with adoption.explained(), administer(settings) as connection:
         if not adoption.make_groups(connection):
             raise CoaggError(
                 "this connection may not make roles: let the server's administrator run "
@@ -138,7 +138,7 @@ def revoke(settings: Settings, name: str) -> bool:
     a role that was not let in.
     """
     _check_name(name)
-    with administer(settings) as connection:
+    with adoption.explained(), administer(settings) as connection:
         known = connection.execute(
             "UPDATE ops.access SET revoked_at = now() WHERE role_name = %s AND revoked_at IS NULL",
             (name,),
@@ -184,17 +184,14 @@ def rule(
         raise CoaggError(f"--min-firms {min_firms}: at least 1")
     if dominance is not None and not 0 < dominance <= 1:
         raise CoaggError(f"--dominance {dominance}: a share above 0 and at most 1")
-    with connect(settings) as connection:
+    with adoption.explained(), connect(settings) as connection:
         if min_firms is not None or dominance is not None:
-            try:
-                connection.execute(
-                    "UPDATE ops.disclosure SET min_firms = coalesce(%s, min_firms), "
-                    "dominance = coalesce(%s, dominance), changed_by = session_user, "
-                    "changed_at = now()",
-                    (min_firms, dominance),
-                )
-            except psycopg.errors.InsufficientPrivilege:
-                raise CoaggError("only the owner may change the rule of suppression") from None
+            connection.execute(
+                "UPDATE ops.disclosure SET min_firms = coalesce(%s, min_firms), "
+                "dominance = coalesce(%s, dominance), changed_by = session_user, "
+                "changed_at = now()",
+                (min_firms, dominance),
+            )
         row = connection.execute("SELECT min_firms, dominance FROM ops.disclosure").fetchone()
     assert row is not None
     return int(row[0]), float(row[1])
@@ -317,7 +314,7 @@ def _limit(connection: psycopg.Connection, name: str, kind: str, limits: Limits)
 
 def accesses(settings: Settings) -> list[tuple[str, str, bool]]:
     """Who is let into this data base: role, kind, whether names may be read."""
-    with connect(settings) as connection:
+    with adoption.explained(), connect(settings) as connection:
         return connection.execute(
             "SELECT role_name, kind, names FROM ops.access WHERE revoked_at IS NULL ORDER BY 1"
         ).fetchall()

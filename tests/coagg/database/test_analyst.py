@@ -562,3 +562,21 @@ def test_a_loader_loads_and_an_owner_upgrades(
         ):  # fmt: skip
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
+
+
+def test_who_may_not_make_roles_is_told_in_a_line(guarded: Settings, coagg_as):
+    for role, words in (
+        ("coagg_owner", ("db", "grant", "somebody")),
+        ("coagg_owner", ("db", "grant", "somebody", "--role", "king")),
+        ("coagg_owner", ("db", "grant", "somebody", "--os-user", "root")),
+        ("coagg_owner", ("db", "open", "--socket")),
+        ("coagg_owner", ("db", "who", "--end", "1")),
+        ("coagg_owner", ("db", "revoke", "somebody")),
+        ("coagg_owner", ("db", "disclosure", "--dominance", "7")),
+        (ANALYST, ("db", "disclosure", "--min-firms", "1")),
+        (ANALYST, ("db", "who")),
+        (ANALYST, ("sql", "SELECT * FROM clean.firm")),
+    ):
+        code, out, err = coagg_as(guarded, role, *words)
+        assert (code, out, err.count("\n")) == (2, "", 1), (words, err)
+        assert err.startswith("coagg: ")
