@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,13 @@ CELLS = {
 # j -> k; a pool that holds 171 or 131 may not be published
 NEAR = {("132", "133"), ("133", "132"), ("132", "171"), ("133", "131"), ("134", "133")}
 NAMES = "Confidential Works"
+ANALYST = f"ana_{os.getpid()}"
+NAMER = f"nam_{os.getpid()}"
+VIEWS = (
+    "agglomeration_map", "cell", "cell_map", "comparison", "descriptive", "disclosure",
+    "industry_comparison", "measurement", "pair", "pair_map", "panel_pair", "suppression",
+    "survey_year",
+)  # fmt: skip
 
 
 def put_world(settings: Settings) -> int:
