@@ -152,8 +152,8 @@ class Database:
             found = geopandas.read_postgis(query, connection_, geom_col="geom", crs=4326)
         if found.empty:
             raise CoaggError(
-                f"no firms of {_words(country, agglomeration, survey_year)}; see coagg show years, "
-                "or load them (coagg load firms)"
+                f"no firms of {_words(country, agglomeration, survey_year)}: "
+                "load them (coagg load firms)"
             )
         return found
 
