@@ -21,13 +21,15 @@ from coagg.analysis.cells.points import check_classification
 from coagg.database.tables import SCHEMA
 from coagg.errors import CoaggError
 from coagg.frames.index import cost_columns, pair_columns
-from coagg.settings import Settings, read_settings
+from coagg.settings import Settings, named_results, read_settings
 
 CELL = ("country", "survey_year", "agglomeration_code")
 """What tells cells apart: `by=` of the functions on frames, for the numbers of the data base."""
 
 
-def connect(url: str | None = None, *, demo: bool = False) -> Database:
+def connect(
+    url: str | None = None, *, demo: bool = False, results: int | str | None = None
+) -> Database:
     """Open the data base for reading.
 
     Parameters
@@ -37,6 +39,9 @@ def connect(url: str | None = None, *, demo: bool = False) -> Database:
         started when it is not running.
     demo : bool
         The data base of ``coagg demo`` instead.
+    results : int or str, optional
+        The set of results to read: a number of ``coagg results list``, or ``"latest"``; default
+        the active one.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def connect(url: str | None = None, *, demo: bool = False) -> Database:
     Raises
     ------
     CoaggError
-        When there is no server, no data base, or no schema of this version in it.
+        When there is no server, no data base, no schema of this version in it, or no such set.
 
     Examples
     --------
@@ -57,6 +62,8 @@ def connect(url: str | None = None, *, demo: bool = False) -> Database:
     settings = read_settings()
     if url is not None:
         settings = replace(settings, database_url=url)
+    if results is not None:
+        settings = replace(settings, results=named_results(str(results)))
     return Database(database.demo_settings(settings) if demo else settings)
 
 
@@ -85,7 +92,8 @@ class Database:
         with database.connect(settings) as connection:
             try:
                 connection.execute("SELECT FROM clean.firm_located LIMIT 0")
-            except psycopg.errors.UndefinedTable:
+                connection.execute("SELECT ops.results()")
+            except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
                 raise CoaggError(
                     f"data base {database.database_name(settings)} has no tables of coagg: "
                     "coagg db upgrade makes them"

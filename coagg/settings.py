@@ -5,6 +5,7 @@
 | `COAGG_DATABASE_URL` | an existing server with PostGIS, URL or keywords | the private server |
 | `COAGG_DATA_DIR` | data folder: private server, received files | see below |
 | `COAGG_SERVER_USER` | who runs the private server for root | `postgres`, else `nobody` |
+| `COAGG_RESULTS` | the set of results that is read: a number, or `latest` | the active set |
 
 The data folder of a checkout is `data/` beside `run`. An installed program takes
 `$XDG_DATA_HOME/coagg`, else `~/.local/share/coagg`. PostgreSQL does not run as root: when root's
@@ -26,6 +27,7 @@ PROGRAM = "./run coagg" if CHECKOUT else "coagg"  # what a message tells people 
 SQL = (Path(__file__).parent / "sql").resolve()
 MAIN_DATABASE = "coagg"
 DEMO_SUFFIX = "_demo"
+LATEST = "latest"  # the newest set of results, complete or not
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)  # may hold a password
     database_name: str | None = None
     server_user: str | None = None
+    results: str | None = None  # number of the set of results, or LATEST; None: the active one
 
     @property
     def received_dir(self) -> Path:
@@ -59,7 +62,8 @@ class Settings:
 def read_settings() -> Settings:
     """Settings from the environment.
 
-    Raises CoaggError when no data folder is named and there is no home folder to make one in.
+    Raises CoaggError when no data folder is named and there is no home folder to make one in, and
+    for a set of results that is not a number.
 
     >>> read_settings().data_dir.is_absolute()
     True
@@ -69,7 +73,24 @@ def read_settings() -> Settings:
         data_dir=(Path(named) if named else default_data_dir()).resolve(),
         database_url=os.environ.get("COAGG_DATABASE_URL") or None,
         server_user=os.environ.get("COAGG_SERVER_USER") or None,
+        results=named_results(os.environ.get("COAGG_RESULTS", "")),
     )
+
+
+def named_results(named: str) -> str | None:
+    """The name of a set of results: a number, or latest; None for nothing.
+
+    Raises CoaggError for anything else.
+
+    >>> named_results(" 7 ")
+    '7'
+    """
+    named = named.strip()
+    if named and named != LATEST and not (named.isascii() and named.isdigit() and len(named) < 10):
+        raise CoaggError(
+            f"results {named!r}: write the number of a set (coagg results list), or {LATEST}"
+        )
+    return named or None
 
 
 def default_data_dir(checkout: bool = CHECKOUT) -> Path:

@@ -25,6 +25,7 @@ from coagg.analysis.cells.read import CellRules, read_cell
 from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
 from coagg.analysis.measurement.code_version import CODE_VERSION, code_parts
 from coagg.analysis.measurement.workers import Unit, run_units
+from coagg.database import results
 from coagg.database.fingerprint import MISSING, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
@@ -90,6 +91,7 @@ class MeasureReport:
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     gone: list[str] = field(default_factory=list)  # agglomerations without firms by now, taken out
+    results: str = ""  # what became of the set of results; empty: nothing changed
 
 
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
@@ -107,15 +109,37 @@ def measure(
     started = time.monotonic()
     with database.snapshot(settings) as reader:
         cells = list(cells_of(reader, request))
+    with database.connect(settings, autocommit=True) as connection:
+        number = _measurement(connection, request)
+    year = (number, request.country, request.survey_year)
+    with database.making(settings, "index", year) as work:
+        report = _measure(work.settings, request, number, cells, progress)
+        if report.pairs_done + report.pairs_skipped == 0:
+            raise CoaggError(
+                f"{request.country} {request.survey_year}: no agglomeration has two industries of "
+                f"{request.min_firms} firms or more; lower --min-firms or load more firms"
+            )
+    report.results = work.said
+    report.wall_seconds = time.monotonic() - started
+    return report
+
+
+def _measure(
+    settings: Settings,
+    request: IndexRequest,
+    number: int,
+    cells: list[tuple[Cell, str, str]],
+    progress: Progress,
+) -> MeasureReport:
+    report = MeasureReport(number)
     with database.connect(settings, autocommit=True) as writer:  # a unit is a transaction
-        report = MeasureReport(_measurement(writer, request))
         pending: list[Unit] = []
         total = 0
         for cell, code, digest in cells:
             report.cells.append((code, len(cell.points_km), len(cell.industries)))
             units = units_of(cell, code, digest, request)
-            _forget_surplus(writer, report.measurement_id, request, code, len(units))
-            known = finished(writer, report.measurement_id, request, code)
+            _forget_surplus(writer, number, request, code, len(units))
+            known = finished(writer, number, request, code)
             for unit in units:
                 total += unit.pairs
                 if not request.force and unit_why(known, unit) is None:
@@ -123,28 +147,20 @@ def measure(
                     report.pairs_skipped += unit.pairs
                 else:
                     pending.append(unit)
-        report.gone = gone(
-            writer, report.measurement_id, request, [code for code, *_ in report.cells]
-        )
+        report.gone = gone(writer, number, request, [code for code, *_ in report.cells])
         for code in report.gone:
-            _forget_surplus(writer, report.measurement_id, request, code, 0)
+            _forget_surplus(writer, number, request, code, 0)
         progress(report.pairs_skipped, total)
         by_code = {code: cell for cell, code, _ in cells}
-        for unit, results, cpu_seconds in run_units(
+        for unit, found, cpu_seconds in run_units(
             by_code, pending, request.index, request.workers, request.scheduler
         ):
             cell = by_code[unit.agglomeration_code]
-            _write(writer, report.measurement_id, request, cell, unit, results, cpu_seconds)
+            _write(writer, number, request, cell, unit, found, cpu_seconds)
             report.units_done += 1
             report.pairs_done += unit.pairs
             report.cpu_seconds += cpu_seconds
             progress(report.pairs_skipped + report.pairs_done, total)
-    report.wall_seconds = time.monotonic() - started
-    if report.pairs_done + report.pairs_skipped == 0:
-        raise CoaggError(
-            f"{request.country} {request.survey_year}: no agglomeration has two industries of "
-            f"{request.min_firms} firms or more; lower --min-firms or load more firms"
-        )
     return report
 
 
@@ -258,11 +274,10 @@ def finished(
 ) -> Finished:
     """Of each stored block of a cell: what it was made from, whether all its pairs are there."""
     rows = connection.execute(
-        "SELECT block, inputs, pairs = (SELECT count(*) FROM coagglomeration.pair_result AS r "
-        "WHERE r.measurement_id = unit.measurement_id AND r.country = unit.country "
-        "AND r.survey_year = unit.survey_year AND r.block = unit.block "
-        f"AND r.agglomeration_code = unit.agglomeration_code) FROM coagglomeration.unit "
-        f"WHERE {CELL_OF_UNIT}",
+        "SELECT block, inputs, pairs = (SELECT count(*) FROM coagglomeration.pair_version AS r "
+        "WHERE r.unit_id = u.unit_id) FROM coagglomeration.unit_version AS u "
+        f"WHERE {CELL_OF_UNIT} AND from_set <= (SELECT ops.results()) "
+        "AND (until_set IS NULL OR until_set > (SELECT ops.results()))",
         (measurement_id, request.country, request.survey_year, code),
     ).fetchall()
     return {block: (inputs, whole) for block, inputs, whole in rows}
@@ -298,10 +313,11 @@ def _forget_surplus(
     blocks: int,
 ) -> None:
     """Blocks that the cell no longer has (it lost industries) would be stale for ever."""
-    connection.execute(
-        f"DELETE FROM coagglomeration.unit WHERE {CELL_OF_UNIT} AND block >= %s",
-        (measurement_id, request.country, request.survey_year, code, blocks),
-    )
+    with connection.transaction():
+        results.retire(
+            connection, "coagglomeration.unit_version", f"{CELL_OF_UNIT} AND block >= %s",
+            (measurement_id, request.country, request.survey_year, code, blocks),
+        )  # fmt: skip
 
 
 def _write(
@@ -310,10 +326,10 @@ def _write(
     request: IndexRequest,
     cell: Cell,
     unit: Unit,
-    results: PairResults,
+    found: PairResults,
     cpu_seconds: float,
 ) -> None:
-    """Replace one unit, in one transaction."""
+    """Put one unit into the set of results that is being made, in one transaction."""
     key = (
         measurement_id, request.country, request.survey_year, unit.agglomeration_code, unit.block
     )  # fmt: skip
@@ -325,37 +341,38 @@ def _write(
         names = cell.industries
         fixed = [names[i] for i in unit.fixed]
         # where the cell's industries changed, an older unit holds some of these in another block
-        connection.execute(
-            f"DELETE FROM coagglomeration.unit WHERE {CELL_OF_UNIT} "
-            "AND (block = %s OR fixed_industries && %s)",
-            (*key, fixed),
-        )
-        connection.execute(
-            "INSERT INTO coagglomeration.unit (measurement_id, country, survey_year, "
+        set_id = results.retire(
+            connection, "coagglomeration.unit_version",
+            f"{CELL_OF_UNIT} AND (block = %s OR fixed_industries && %s)", (*key, fixed),
+        )  # fmt: skip
+        row = connection.execute(
+            "INSERT INTO coagglomeration.unit_version (measurement_id, country, survey_year, "
             "agglomeration_code, block, fixed_industries, firms, pairs, points_sha256, "
-            "input_sha256, inputs, code_version, cpu_seconds) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "input_sha256, inputs, code_version, cpu_seconds, from_set) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING unit_id",
             (
                 *key, fixed, len(cell.points_km), unit.pairs,
                 unit.points_sha256, unit.input_sha256, Jsonb(unit.inputs.as_json()),
-                CODE_VERSION, cpu_seconds,
+                CODE_VERSION, cpu_seconds, set_id,
             ),
-        )  # fmt: skip
+        ).fetchone()  # fmt: skip
+        assert row is not None
+        (unit_id,) = row
         with (
             connection.cursor() as cursor,
             cursor.copy(
-                "COPY coagglomeration.pair_result (measurement_id, country, survey_year, "
+                "COPY coagglomeration.pair_version (measurement_id, country, survey_year, "
                 "agglomeration_code, block, fixed_industry, redrawn_industry, fixed_firms, "
                 "redrawn_firms, observed_cost, null_mean, null_sd, index, standard_error, "
-                "exact_draws) FROM STDIN"
+                "exact_draws, unit_id) FROM STDIN"
             ) as copy,
         ):
             columns = [
-                results.fixed_firms, results.redrawn_firms, results.observed_cost,
-                results.null_mean, results.null_sd, results.index, results.standard_error,
-                results.draws,
+                found.fixed_firms, found.redrawn_firms, found.observed_cost,
+                found.null_mean, found.null_sd, found.index, found.standard_error,
+                found.draws,
             ]  # fmt: skip
             for j, k, *numbers in zip(
-                results.fixed, results.redrawn, *(c.tolist() for c in columns), strict=True
+                found.fixed, found.redrawn, *(c.tolist() for c in columns), strict=True
             ):
-                copy.write_row((*key, names[j], names[k], *numbers))
+                copy.write_row((*key, names[j], names[k], *numbers, unit_id))

@@ -17,14 +17,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from coagg import database
 from coagg.analysis.panel import PANEL_CODE
-from coagg.database import sql_text
+from coagg.database import results, sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import SQL, Settings
@@ -44,6 +44,7 @@ TECH = ("patents", "output")
 CITED = ("anywhere", "same-agglomeration")
 WORK_MEMORY = "192MB"
 
+YEAR: LiteralString = "measurement_id = %s AND country = %s AND survey_year = %s"
 YEARS = """
 SELECT survey_year FROM coagglomeration.unit
 WHERE measurement_id = %s AND country = %s
@@ -97,6 +98,7 @@ class PanelReport:
     skipped: bool
     seconds: float
     facts: dict[str, Any] = field(default_factory=dict)
+    results: str = ""  # what became of the set of results; empty: nothing changed
 
 
 def latest_measurement(
@@ -149,48 +151,55 @@ def build_panel(
     """
     chosen = chosen or PanelSettings()
     _check(chosen)
+    with database.making(settings, "panel") as work:
+        report = _build(
+            work.settings, (measurement_id, country, survey_year), chosen, uk_measurement_id, force
+        )
+    report.results = work.said
+    return report
+
+
+def _build(
+    settings: Settings,
+    key: tuple[int, str, int],
+    chosen: PanelSettings,
+    uk_measurement_id: int | None,
+    force: bool,
+) -> PanelReport:
     started = time.monotonic()
     with database.connect(settings) as connection:  # one transaction, committed at its end
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        key = (measurement_id, country, survey_year)
         # session locks come before the snapshot: who waited sees what the other built
         connection.autocommit = True
         lock = ("/".join(("panel", *map(str, key))),)
         connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
         connection.autocommit = False
-        _check_index(connection, measurement_id, country, survey_year)
+        _check_index(connection, *key)
         values = _values(connection, key, chosen, uk_measurement_id)
         made_from = inputs(connection, values)
         if not force and _why(connection, key, made_from) is None:
             built = connection.execute(
-                "SELECT cells, pairs, facts FROM panel.build "
-                "WHERE measurement_id = %s AND country = %s AND survey_year = %s",
-                key,
+                f"SELECT cells, pairs, facts FROM panel.build WHERE {YEAR}", key
             ).fetchone()
             assert built is not None
             return PanelReport(*key, built[0], built[1], True, time.monotonic() - started, built[2])
-        cells, pairs, facts = _run(connection, values)
-        seconds = time.monotonic() - started
-        connection.execute(
-            "INSERT INTO panel.build (measurement_id, country, survey_year, input_sha256, inputs, "
-            "settings, cells, pairs, facts, code_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, "
-            "%s, %s) ON CONFLICT (measurement_id, country, survey_year) DO UPDATE SET "
-            "input_sha256 = excluded.input_sha256, inputs = excluded.inputs, "
-            "settings = excluded.settings, "
-            "cells = excluded.cells, pairs = excluded.pairs, facts = excluded.facts, "
-            "code_version = excluded.code_version, built_at = now()",
+        set_id = results.retire(connection, "panel.build_version", YEAR, key)
+        row = connection.execute(
+            "INSERT INTO panel.build_version (measurement_id, country, survey_year, input_sha256, "
+            "inputs, settings, cells, pairs, facts, code_version, from_set) "
+            "VALUES (%s, %s, %s, %s, %s, %s, 0, 0, '{}', %s, %s) RETURNING build_id",
             (
-                *key,
-                made_from.sha256,
-                Jsonb(made_from.as_json()),
-                Jsonb(values),
-                cells,
-                pairs,
-                Jsonb(facts),
-                f"{VERSION}+panel.{PANEL_CODE}",
+                *key, made_from.sha256, Jsonb(made_from.as_json()), Jsonb(values),
+                f"{VERSION}+panel.{PANEL_CODE}", set_id,
             ),
+        ).fetchone()  # fmt: skip
+        assert row is not None
+        cells, pairs, facts = _run(connection, {**values, "build_id": row[0]})
+        connection.execute(
+            "UPDATE panel.build_version SET cells = %s, pairs = %s, facts = %s WHERE build_id = %s",
+            (cells, pairs, Jsonb(facts), row[0]),
         )
-    return PanelReport(*key, cells, pairs, False, seconds, facts)
+    return PanelReport(*key, cells, pairs, False, time.monotonic() - started, facts)
 
 
 def build_panels(
@@ -204,21 +213,27 @@ def build_panels(
     force: bool = False,
 ) -> list[PanelReport]:
     """Build several years: all that the measurement has by default, the newest measurement."""
-    with database.connect(settings) as connection:
-        number = measurement_id or latest_measurement(connection, country)
-        if number is None:
-            raise CoaggError(f"no index of {country} to build on: coagg index --survey-year YEAR")
-        years = index_years(connection, number, country)
-    for year in survey_years:
-        if year not in years:
-            raise _no_index(number, country, year, years)
-    return [
-        build_panel(
-            settings, number, year, uk_measurement_id=uk_measurement_id, country=country,
-            chosen=chosen, force=force,
-        )
-        for year in (survey_years or years)
-    ]  # fmt: skip
+    with database.making(settings, "panel") as work:
+        with database.connect(work.settings) as connection:
+            number = measurement_id or latest_measurement(connection, country)
+            if number is None:
+                raise CoaggError(
+                    f"no index of {country} to build on: coagg index --survey-year YEAR"
+                )
+            years = index_years(connection, number, country)
+        for year in survey_years:
+            if year not in years:
+                raise _no_index(number, country, year, years)
+        reports = [
+            build_panel(
+                work.settings, number, year, uk_measurement_id=uk_measurement_id, country=country,
+                chosen=chosen, force=force,
+            )
+            for year in (survey_years or years)
+        ]  # fmt: skip
+    for report in reports:
+        report.results = work.said
+    return reports
 
 
 def _check(chosen: PanelSettings) -> None:

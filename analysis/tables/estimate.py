@@ -38,6 +38,7 @@ class EstimateReport:
 
     measurement_id: int
     tables: list[TableReport] = field(default_factory=list)
+    results: str = ""  # what became of the set of results; empty: nothing changed
 
 
 SENSITIVITY_FIRMS = (5, 10)
@@ -85,6 +86,25 @@ def estimate_tables(
     options = options or Options()
     options.check()
     wanted = chosen(tables, list(names))
+    with database.making(settings, "estimate") as work:
+        report = _estimate(
+            work.settings, wanted, names, measurement_id, options, leave_one_out, sensitivity,
+            progress,
+        )  # fmt: skip
+    report.results = work.said
+    return report
+
+
+def _estimate(
+    settings: Settings,
+    wanted: Sequence[Table],
+    names: Sequence[str],
+    measurement_id: int | None,
+    options: Options,
+    leave_one_out: bool,
+    sensitivity: bool,
+    progress: Progress,
+) -> EstimateReport:
     with database.connect(settings) as connection:
         number = (
             latest_measurement(connection, options.country)

@@ -15,6 +15,7 @@ from coagg.analysis.estimation.model import Estimate
 from coagg.analysis.tables import ESTIMATE_CODE
 from coagg.analysis.tables.specification import Table
 from coagg.analysis.tables.standing import SAME
+from coagg.database import results
 from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.version import VERSION
@@ -116,6 +117,7 @@ class StoredTable:
     options: dict[str, Any]
     code_version: str
     estimated_at: datetime
+    results: int  # the set of results it was read from
     columns: tuple[StoredColumn, ...] = ()
     tests: tuple[StoredTest, ...] = ()
     described: tuple[Described, ...] = field(default=())
@@ -146,14 +148,17 @@ def write_run(
             f"DELETE FROM estimates.refusal WHERE {SAME}",
             (measurement_id, table.name, json.dumps(options)),
         )
+        set_id = results.retire(
+            connection, "estimates.run", SAME, (measurement_id, table.name, json.dumps(options))
+        )
         row = cursor.execute(
             "INSERT INTO estimates.run (measurement_id, table_name, specification, "
-            "specification_sha256, data_sha256, options, inputs, code_version) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING run_id",
+            "specification_sha256, data_sha256, options, inputs, code_version, from_set) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING run_id",
             (
                 measurement_id, table.name, json.dumps(table.as_json(), ensure_ascii=False),
                 table.sha256(), made_from.only(*DATA).sha256, json.dumps(options),
-                json.dumps(made_from.as_json()), CODE_VERSION,
+                json.dumps(made_from.as_json()), CODE_VERSION, set_id,
             ),
         ).fetchone()  # fmt: skip
         assert row is not None
@@ -220,8 +225,9 @@ def _write_column(
 
 RUNS = (
     "SELECT run_id, measurement_id, table_name, specification, data_sha256, options, "
-    "code_version, estimated_at FROM estimates.latest WHERE table_name = %(name)s AND "
-    "country = %(country)s AND (%(number)s::integer IS NULL OR measurement_id = %(number)s) "
+    "code_version, estimated_at, ops.results() FROM estimates.latest "
+    "WHERE table_name = %(name)s AND country = %(country)s "
+    "AND (%(number)s::integer IS NULL OR measurement_id = %(number)s) "
 )
 
 
@@ -331,8 +337,8 @@ def _read(connection: psycopg.Connection, row: Sequence[Any]) -> StoredTable:
             (run_id,),
         )
     ]
-    measurement_id, name, specification, data_sha256, options, code_version, when = row[1:8]
+    measurement_id, name, specification, data_sha256, options, code_version, when, of = row[1:9]
     return StoredTable(
-        run_id, measurement_id, name, specification, data_sha256, options, code_version, when,
+        run_id, measurement_id, name, specification, data_sha256, options, code_version, when, of,
         tuple(columns), tuple(tests), tuple(described),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from coagg.cli import (
     match,
     panel,
     rebuild,
+    results,
     show,
     simulate,
     tables,
@@ -47,6 +48,7 @@ app.command("panel")(panel.panel)
 app.command("estimate")(estimate.estimate)
 app.command("tables")(tables.tables_)
 app.command("rebuild")(rebuild.rebuild)
+app.add_typer(results.app, name="results")
 app.add_typer(match.app, name="match")
 app.add_typer(show.app, name="show")
 app.command("map")(map.map_)
@@ -66,6 +68,15 @@ def _everywhere(
     demo: Annotated[
         bool, typer.Option("--demo", help="Use the demo's data base in place of the real one.")
     ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--results",
+            metavar="SET",
+            help="Read this set of results: a number, or latest (coagg results list). "
+            "Default: the active one.",
+        ),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
@@ -73,6 +84,8 @@ def _everywhere(
 ) -> None:
     if demo:
         os.environ["COAGG_DEMO"] = "1"
+    if of is not None:
+        os.environ["COAGG_RESULTS"] = of
 
 
 def main() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import typer
 
 from coagg.cli.options import Json
 from coagg.console import Answer, settings
+from coagg.settings import LATEST
 
 OLDER = "results older than their inputs"
 OLDER_SHOWN = 5  # with their reasons
@@ -15,7 +18,8 @@ def check(json: Json = False) -> None:
     """List what is wrong with the data base. Exit code 1 when anything is."""
     from coagg import database
 
-    with database.connect(settings()) as connection:
+    newest = dataclasses.replace(settings(), results=LATEST)  # what the next rebuild starts from
+    with database.connect(newest) as connection:
         found = [
             {"check": title, "problems": problems, "hint": hint}
             for title, problems, hint in connection.execute(
@@ -29,7 +33,7 @@ def check(json: Json = False) -> None:
     if loaded:  # engines say what their results are made from; without any none is imported
         from coagg.rebuild.stale import older_results
 
-        older = older_results(settings())
+        older = older_results(newest)
     hint = "coagg rebuild --dry-run says which and why; coagg rebuild makes them anew"
     found.append({"check": OLDER, "problems": len(older), "hint": hint})
     bad = [row for row in found if row["problems"]]

@@ -138,3 +138,5 @@ def _tell(answer: Answer, report: EstimateReport) -> None:
         answer.say(f"{', '.join(names)}: {reason}")
     if any(t.run_id for t in report.tables):
         answer.say("pages: coagg tables --format all --out DIR")
+    if report.results:
+        answer.say(report.results, results=report.results)

@@ -279,5 +279,7 @@ def _tell(answer: Answer, report: MeasureReport) -> None:
         measurement_id=report.measurement_id, pairs_done=report.pairs_done,
         units_done=report.units_done, pairs_skipped=report.pairs_skipped,
         units_skipped=report.units_skipped, cpu_seconds=report.cpu_seconds,
-        wall_seconds=report.wall_seconds,
+        wall_seconds=report.wall_seconds, results=report.results,
     )  # fmt: skip
+    if report.results:
+        answer.say(report.results)

@@ -97,6 +97,7 @@ def _tell(answer: Answer, reports: list[PanelReport]) -> None:
     for report in reports:
         row = dataclasses.asdict(report)
         facts, unchanged = row.pop("facts"), row.pop("skipped")
+        del row["results"]
         rows.append({**row, "unchanged": unchanged, **facts})
     answer.table(
         "years",
@@ -117,3 +118,5 @@ def _tell(answer: Answer, reports: list[PanelReport]) -> None:
     ):
         if count:
             answer.say(f"{count:,} of {newest['industry_pairs']:,} industry pairs {words}")
+    if reports[-1].results:
+        answer.say(reports[-1].results, results=reports[-1].results)

@@ -108,7 +108,8 @@ def tables_(
     )  # fmt: skip
     pages = make.wanted(out, format_ or (), plot or (), curve or (), beside_paper)
     known = load_specifications(*(specifications or ()))
-    with database.connect(settings()) as connection, Answer(json) as answer:
+    newest = database.pinned(settings())  # pages of one set, whatever is completed meanwhile
+    with database.connect(newest) as connection, Answer(json) as answer:
         found = collect(
             connection, known, tables or (), measurement, options, leave_one_out, bool(curve)
         )

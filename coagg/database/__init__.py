@@ -17,6 +17,7 @@ from coagg.database.connection import (
     without_secrets,
 )
 from coagg.database.faults import explained
+from coagg.database.results import making, pinned
 
 __all__ = [
     "connect",
@@ -28,7 +29,9 @@ __all__ = [
     "engine",
     "exists",
     "explained",
+    "making",
     "pending",
+    "pinned",
     "query_file",
     "run_file",
     "snapshot",

@@ -31,11 +31,16 @@ def conninfo(settings: Settings | None = None) -> str:
     """Connection string of the configured data base; starts the private server if that is meant."""
     settings = settings or read_settings()
     if settings.database_url is None:
-        return server.start(settings).conninfo(settings.database_name or MAIN_DATABASE)
-    parts = _parts(settings.database_url)
-    if settings.database_name:
-        parts["dbname"] = settings.database_name
-    parts.setdefault("dbname", MAIN_DATABASE)
+        target = server.start(settings).conninfo(settings.database_name or MAIN_DATABASE)
+        parts = psycopg.conninfo.conninfo_to_dict(target)
+    else:
+        parts = _parts(settings.database_url)
+        if settings.database_name:
+            parts["dbname"] = settings.database_name
+        parts.setdefault("dbname", MAIN_DATABASE)
+    if settings.results is not None:
+        asked = f"-c coagg.results={settings.results}"
+        parts["options"] = f"{parts.get('options') or ''} {asked}".strip()
     return psycopg.conninfo.make_conninfo("", **parts)
 
 
@@ -71,11 +76,27 @@ def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connect
     """A psycopg connection; CoaggError in one line when the server cannot be had."""
     target = conninfo(settings)
     try:
-        return psycopg.connect(target, connect_timeout=10, **options)
+        connection = psycopg.connect(target, connect_timeout=10, **options)
     except psycopg.OperationalError as fault:
         raise CoaggError(
             f"no connection to {_named(target)}: {faults.cause_and_remedy(fault, settings)}"
         ) from None
+    if settings is not None and settings.results is not None:
+        _check_results(connection, settings.results)
+    return connection
+
+
+def _check_results(connection: psycopg.Connection, asked: str) -> None:
+    try:
+        connection.execute("SELECT ops.results()")
+    except psycopg.errors.NoDataFound:
+        connection.close()
+        raise CoaggError(
+            f"results {asked} are not kept: coagg results list shows those that are"
+        ) from None
+    except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
+        pass  # an older schema has no sets of results
+    connection.rollback()
 
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:

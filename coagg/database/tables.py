@@ -163,12 +163,37 @@ LAYERS: dict[str, dict[str, str]] = {
         """,
     },
     "panel": {
-        "build": """
+        "build view": """
             measurement_id integer, country text, survey_year smallint, input_sha256 text, settings
             jsonb, cells integer, pairs integer, facts jsonb, code_version text, built_at timestamp,
-            inputs jsonb?
+            inputs jsonb
         """,
-        "industry_cell": """
+        "build_version": """
+            measurement_id integer, country text, survey_year smallint, input_sha256 text, settings
+            jsonb, cells integer, pairs integer, facts jsonb, code_version text, built_at timestamp,
+            inputs jsonb?, build_id integer, from_set integer, until_set integer?
+        """,
+        "industry_cell view": """
+            measurement_id integer, country text, survey_year smallint, agglomeration_code text,
+            industry text, firms integer, output_thousand_cny double, employment double,
+            location_quotient double, location_quotient_output double, innovation_scale double,
+            innovation_quality double, kp_outward_scale double, kp_outward_quality double,
+            output_outward double, employment_outward double, kp_inward_scale double,
+            kp_inward_quality double, output_inward double, employment_inward double,
+            kp_outward_scale_90 double, kp_outward_quality_90 double, output_outward_90 double,
+            employment_outward_90 double, kp_inward_scale_90 double, kp_inward_quality_90 double,
+            output_inward_90 double, employment_inward_90 double, kp_outward_scale_99 double,
+            kp_outward_quality_99 double, output_outward_99 double, employment_outward_99 double,
+            kp_inward_scale_99 double, kp_inward_quality_99 double, output_inward_99 double,
+            employment_inward_99 double, kp_outward_scale_oneway double, kp_outward_quality_oneway
+            double, output_outward_oneway double, employment_outward_oneway double,
+            kp_inward_scale_oneway double, kp_inward_quality_oneway double, output_inward_oneway
+            double, employment_inward_oneway double, kp_outward_scale_uk double,
+            kp_outward_quality_uk double, output_outward_uk double, employment_outward_uk double,
+            kp_inward_scale_uk double, kp_inward_quality_uk double, output_inward_uk double,
+            employment_inward_uk double
+        """,
+        "cell_version": """
             measurement_id integer, country text, survey_year smallint, agglomeration_code text,
             industry text, firms integer, output_thousand_cny double, employment double,
             location_quotient double?, location_quotient_output double?, innovation_scale double,
@@ -186,15 +211,23 @@ LAYERS: dict[str, dict[str, str]] = {
             double?, employment_inward_oneway double?, kp_outward_scale_uk double?,
             kp_outward_quality_uk double?, output_outward_uk double?, employment_outward_uk double?,
             kp_inward_scale_uk double?, kp_inward_quality_uk double?, output_inward_uk double?,
-            employment_inward_uk double?
+            employment_inward_uk double?, build_id integer
         """,
-        "industry_pair": """
+        "industry_pair view": """
+            measurement_id integer, country text, survey_year smallint, agglomeration_code text,
+            from_industry text, to_industry text, index double, index_back double, phi_90 boolean,
+            phi_95 boolean, phi_99 boolean, phi_back_90 boolean, phi_back_95 boolean, phi_back_99
+            boolean, uk_index double, uk_index_back double, uk_phi double, uk_phi_back double,
+            citations double, citations_back double, io double, io_back double, tech double,
+            tech_back double, same_division boolean
+        """,
+        "pair_version": """
             measurement_id integer, country text, survey_year smallint, agglomeration_code text,
             from_industry text, to_industry text, index double, index_back double, phi_90 boolean,
             phi_95 boolean, phi_99 boolean, phi_back_90 boolean, phi_back_95 boolean, phi_back_99
             boolean, uk_index double?, uk_index_back double?, uk_phi double?, uk_phi_back double?,
             citations double, citations_back double, io double?, io_back double?, tech double?,
-            tech_back double?, same_division boolean
+            tech_back double?, same_division boolean, build_id integer
         """,
     },
     "coagglomeration": {
@@ -235,17 +268,29 @@ LAYERS: dict[str, dict[str, str]] = {
             reverse_standard_error double, observed_cost double, null_mean double, null_sd double,
             sd_below_chance double, cost text, draws integer, method text, direction text
         """,
-        "pair_result": """
+        "pair_result view": """
             measurement_id integer, country text, survey_year smallint, agglomeration_code text,
             block smallint, fixed_industry text, redrawn_industry text, fixed_firms integer,
             redrawn_firms integer, observed_cost double, null_mean double, null_sd double, index
             double, standard_error double, exact_draws integer
         """,
-        "unit": """
+        "pair_version": """
+            measurement_id integer, country text, survey_year smallint, agglomeration_code text,
+            block smallint, fixed_industry text, redrawn_industry text, fixed_firms integer,
+            redrawn_firms integer, observed_cost double, null_mean double, null_sd double, index
+            double, standard_error double, exact_draws integer, unit_id integer
+        """,
+        "unit view": """
             measurement_id integer, country text, survey_year smallint, agglomeration_code text,
             block smallint, fixed_industries text[], firms integer, pairs integer, points_sha256
             text, input_sha256 text, code_version text, cpu_seconds double, finished_at timestamp,
-            inputs jsonb?
+            inputs jsonb
+        """,
+        "unit_version": """
+            measurement_id integer, country text, survey_year smallint, agglomeration_code text,
+            block smallint, fixed_industries text[], firms integer, pairs integer, points_sha256
+            text, input_sha256 text, code_version text, cpu_seconds double, finished_at timestamp,
+            inputs jsonb?, unit_id integer, from_set integer, until_set integer?
         """,
     },
     "estimates": {
@@ -279,7 +324,7 @@ LAYERS: dict[str, dict[str, str]] = {
         "run": """
             run_id integer, measurement_id integer, table_name text, specification jsonb,
             specification_sha256 text, data_sha256 text, options jsonb, code_version text,
-            estimated_at timestamp, inputs jsonb?
+            estimated_at timestamp, inputs jsonb?, from_set integer, until_set integer?
         """,
     },
 }

@@ -29,13 +29,16 @@ SELECT
     m.classification,
     u.code_version
 FROM coagglomeration.measurement AS m
-INNER JOIN coagglomeration.pair_result AS r ON m.measurement_id = r.measurement_id
-INNER JOIN coagglomeration.unit AS u
+INNER JOIN coagglomeration.pair_version AS r ON m.measurement_id = r.measurement_id
+INNER JOIN coagglomeration.unit_version AS u
     ON
-        r.measurement_id = u.measurement_id AND r.country = u.country
+        r.unit_id = u.unit_id
+        AND r.measurement_id = u.measurement_id AND r.country = u.country
         AND r.survey_year = u.survey_year AND r.agglomeration_code = u.agglomeration_code
-        AND r.block = u.block
-WHERE m.direction = 'from-fixed'
+WHERE
+    m.direction = 'from-fixed'
+    AND u.from_set <= (SELECT ops.results())
+    AND (u.until_set IS NULL OR u.until_set > (SELECT ops.results()))
 UNION ALL
 SELECT
     r.measurement_id,
@@ -64,13 +67,16 @@ SELECT
     m.classification,
     u.code_version
 FROM coagglomeration.measurement AS m
-INNER JOIN coagglomeration.pair_result AS r ON m.measurement_id = r.measurement_id
-INNER JOIN coagglomeration.unit AS u
+INNER JOIN coagglomeration.pair_version AS r ON m.measurement_id = r.measurement_id
+INNER JOIN coagglomeration.unit_version AS u
     ON
-        r.measurement_id = u.measurement_id AND r.country = u.country
+        r.unit_id = u.unit_id
+        AND r.measurement_id = u.measurement_id AND r.country = u.country
         AND r.survey_year = u.survey_year AND r.agglomeration_code = u.agglomeration_code
-        AND r.block = u.block
-WHERE m.direction = 'from-redrawn';
+WHERE
+    m.direction = 'from-redrawn'
+    AND u.from_set <= (SELECT ops.results())
+    AND (u.until_set IS NULL OR u.until_set > (SELECT ops.results()));
 COMMENT ON VIEW coagglomeration.pair_index IS 'Index of each ordered pair; j -> k: from_industry j seeks the neighbourhood of to_industry k. Firms by clean.cell_firm, names by pair_named.';
 COMMENT ON COLUMN coagglomeration.pair_index.measurement_id IS 'The measurement (set of settings).';
 COMMENT ON COLUMN coagglomeration.pair_index.country IS 'Country code.';

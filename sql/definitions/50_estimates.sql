@@ -14,6 +14,9 @@ SELECT DISTINCT ON (r.measurement_id, r.options ->> 'country', r.table_name, r.o
     r.code_version,
     r.estimated_at
 FROM estimates.run AS r
+WHERE
+    r.from_set <= (SELECT ops.results())
+    AND (r.until_set IS NULL OR r.until_set > (SELECT ops.results()))
 ORDER BY r.measurement_id, r.options ->> 'country', r.table_name, r.options, r.run_id DESC;
 COMMENT ON VIEW estimates.latest IS 'The latest run of every table by measurement, country and options.';
 COMMENT ON COLUMN estimates.latest.measurement_id IS 'The measurement of the index.';

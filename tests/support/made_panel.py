@@ -58,24 +58,26 @@ def put_panel(connection: psycopg.Connection, seed: int = 7, uk: bool = True) ->
                         values = [v.item() if hasattr(v, "item") else v for v in values]
                         key = (measurement, "CN", year, code, str(INDUSTRIES[j]))
                         pair_rows.append((*key, str(INDUSTRIES[k]), *values))
+    builds = {
+        year: connection.execute(
+            "INSERT INTO panel.build_version (measurement_id, country, survey_year, input_sha256, "
+            "settings, cells, pairs, facts, code_version) "
+            "VALUES (%s, 'CN', %s, 'made', '{}', 60, 1140, '{}', 'made') RETURNING build_id",
+            (measurement, year),
+        ).fetchone()[0]
+        for year in YEARS
+    }
     keys = "measurement_id, country, survey_year, agglomeration_code"
     for table, more, columns, rows in (
-        ("industry_cell", "industry", CELL_COLUMNS, cell_rows),
-        ("industry_pair", "from_industry, to_industry", PAIR_COLUMNS, pair_rows),
+        ("cell_version", "industry", CELL_COLUMNS, cell_rows),
+        ("pair_version", "from_industry, to_industry", PAIR_COLUMNS, pair_rows),
     ):
-        names = f"{keys}, {more}, {', '.join(columns)}"
+        names = f"{keys}, {more}, {', '.join(columns)}, build_id"
         with (
             connection.cursor() as cursor,
             cursor.copy(f"COPY panel.{table} ({names}) FROM STDIN") as copy,
         ):
             for row in rows:
-                copy.write_row(row)
-    for year in YEARS:
-        connection.execute(
-            "INSERT INTO panel.build (measurement_id, country, survey_year, input_sha256, "
-            "settings, cells, pairs, facts, code_version) "
-            "VALUES (%s, 'CN', %s, 'made', '{}', 60, 1140, '{}', 'made')",
-            (measurement, year),
-        )
+                copy.write_row((*row, builds[row[2]]))
     connection.commit()
     return measurement

@@ -51,16 +51,20 @@ def put_rows(connection, country, year, rows):
 def put_index(connection, measurement_id, country, year, agglomeration, values):
     """values: {(fixed, redrawn): index}"""
     industries = sorted({j for j, _ in values})
-    connection.execute(
-        "INSERT INTO coagglomeration.unit (measurement_id, country, survey_year, "
+    (unit,) = connection.execute(
+        "INSERT INTO coagglomeration.unit_version (measurement_id, country, survey_year, "
         "agglomeration_code, block, fixed_industries, firms, pairs, points_sha256, input_sha256, "
-        "code_version, cpu_seconds) VALUES (%s, %s, %s, %s, 0, %s, 9, %s, 'p', %s, 'v', 0)",
+        "code_version, cpu_seconds) VALUES (%s, %s, %s, %s, 0, %s, 9, %s, 'p', %s, 'v', 0) "
+        "RETURNING unit_id",
         (measurement_id, country, year, agglomeration, industries, len(values), repr(values)),
-    )
+    ).fetchone()
     connection.cursor().executemany(
-        "INSERT INTO coagglomeration.pair_result VALUES "
-        "(%s, %s, %s, %s, 0, %s, %s, 1, 1, 1, 1, 1, %s, 0, 0)",
-        [(measurement_id, country, year, agglomeration, *key, v) for key, v in values.items()],
+        "INSERT INTO coagglomeration.pair_version VALUES "
+        "(%s, %s, %s, %s, 0, %s, %s, 1, 1, 1, 1, 1, %s, 0, 0, %s)",
+        [
+            (measurement_id, country, year, agglomeration, *key, v, unit)
+            for key, v in values.items()
+        ],
     )
 
 

@@ -57,10 +57,10 @@ def table_notes(table: StoredTable) -> tuple[str, ...]:
 
 
 def trace(table: StoredTable) -> str:
-    """Where a table comes from: measurement, run, code, data, time."""
+    """Where a table comes from: set of results, measurement, run, code, data, time."""
     return (
-        f"Measurement {table.measurement_id} of the index; run {table.run_id} of coagg "
-        f"{table.code_version}, data {table.data_sha256[:12]}, "
+        f"Results {table.results}; measurement {table.measurement_id} of the index; "
+        f"run {table.run_id} of coagg {table.code_version}, data {table.data_sha256[:12]}, "
         f"{table.estimated_at:%Y-%m-%d %H:%M}."
     )
 

@@ -1,18 +1,13 @@
--- Replace the pairs of the year. Settings: measurement_id, country, survey_year.
+-- The pairs of the year. Settings: build_id, measurement_id, country, survey_year.
 
-DELETE FROM panel.industry_pair
-WHERE
-    measurement_id = ops.setting('measurement_id')::integer
-    AND country = ops.setting('country')
-    AND survey_year = ops.setting('survey_year')::smallint;
-
-INSERT INTO panel.industry_pair (
-    measurement_id, country, survey_year, agglomeration_code, from_industry, to_industry,
+INSERT INTO panel.pair_version (
+    build_id, measurement_id, country, survey_year, agglomeration_code, from_industry, to_industry,
     index, index_back, phi_90, phi_95, phi_99, phi_back_90, phi_back_95, phi_back_99,
     uk_index, uk_index_back, uk_phi, uk_phi_back, citations, citations_back,
     io, io_back, tech, tech_back, same_division
 )
 SELECT
+    (SELECT ops.setting('build_id')::integer),
     (SELECT ops.setting('measurement_id')::integer),
     (SELECT ops.setting('country')),
     (SELECT ops.setting('survey_year')::smallint),

@@ -1,12 +1,6 @@
--- Replace the cells of the year: own size, innovation, and the pools over the other industries k.
--- Settings: measurement_id, country, survey_year. A k without patents adds 0; a UK pool is null
+-- The cells of the year: own size, innovation, and the pools over the other industries k.
+-- Settings: build_id, measurement_id, country, survey_year. A k without patents adds 0; a UK pool is null
 -- where the UK index knows no pair of the industry.
-
-DELETE FROM panel.industry_cell
-WHERE
-    measurement_id = ops.setting('measurement_id')::integer
-    AND country = ops.setting('country')
-    AND survey_year = ops.setting('survey_year')::smallint;
 
 CREATE TEMPORARY TABLE own ON COMMIT DROP AS
 SELECT
@@ -26,8 +20,8 @@ LEFT JOIN pg_temp.innovation AS i
     ON c.agglomeration_code = i.agglomeration_code AND c.industry = i.industry;
 ANALYZE pg_temp.own;
 
-INSERT INTO panel.industry_cell (
-    measurement_id, country, survey_year, agglomeration_code, industry,
+INSERT INTO panel.cell_version (
+    build_id, measurement_id, country, survey_year, agglomeration_code, industry,
     firms, output_thousand_cny, employment, location_quotient, location_quotient_output,
     innovation_scale, innovation_quality,
     kp_outward_scale, kp_outward_quality, output_outward, employment_outward, kp_inward_scale,
@@ -93,6 +87,7 @@ WITH pools AS (
 )
 
 SELECT
+    (SELECT ops.setting('build_id')::integer),
     (SELECT ops.setting('measurement_id')::integer),
     (SELECT ops.setting('country')),
     (SELECT ops.setting('survey_year')::smallint),
