@@ -44,17 +44,24 @@ FROM (
 """
 
 
+Year = tuple[int, str, int]
+"""Measurement, country and survey year of an index."""
+
+
 @dataclass
 class Making:
     """Work on the set that is being made.
 
-    `settings` see that set and write to it. `said`, when the work has ended: one line on what
-    became of the set, empty where nothing changed or where work around this one goes on.
+    `settings` see that set and write to it. `whole` are years of an index that this work found or
+    made whole: that they were once left half done no longer counts. `said`, when the work has
+    ended: one line on what became of the set, empty where nothing changed or where work around
+    this one goes on.
     """
 
     settings: Settings
     set_id: int
     fault: str = ""
+    whole: list[Year] = field(default_factory=list)
     said: str = field(default="", init=False)
 
     def fail(self, fault: str) -> None:
@@ -63,9 +70,7 @@ class Making:
 
 
 @contextmanager
-def making(
-    settings: Settings, job: str, year: tuple[int, str, int] | None = None
-) -> Iterator[Making]:
+def making(settings: Settings, job: str, year: Year | None = None) -> Iterator[Making]:
     """Work on the newest set of results; at the end it is complete when nobody else works on it.
 
     Parameters
@@ -76,8 +81,8 @@ def making(
     job
         The command.
     year
-        Measurement, country and survey year of an index, which is written unit by unit: when it is
-        left half done, its units are kept for the next set and the rest can be completed.
+        An index is written unit by unit: when its year is left half done, its units are kept for
+        the next set and the rest can be completed.
 
     Raises
     ------
@@ -85,20 +90,23 @@ def making(
         `settings` name a set that is complete: what is complete does not change.
     """
     if settings.results is not None and settings.results != LATEST:
-        yield Making(settings, _require_draft(settings))
+        work = Making(settings, _require_draft(settings), whole=[year] if year else [])
+        yield work
+        with connect(settings) as connection:
+            _settle(connection, work.set_id, work.whole)
         return
     settings = replace(settings, results=None)
     with connect(settings, autocommit=True) as worker:  # its life says that the work goes on
         set_id, job_id = _begin(worker, job, year)
-        work = Making(replace(settings, results=str(set_id)), set_id)
+        work = Making(replace(settings, results=str(set_id)), set_id, whole=[year] if year else [])
         try:
             yield work
         except BaseException as fault:
             work.fault = work.fault or str(fault) or type(fault).__name__
             with suppress(CoaggError, psycopg.Error):  # the fault itself is what is told
-                _end(settings, set_id, job_id, job, work.fault)
+                _end(settings, work, job_id, job)
             raise
-        work.said = _end(settings, set_id, job_id, job, work.fault)
+        work.said = _end(settings, work, job_id, job)
 
 
 def _require_draft(settings: Settings) -> int:
@@ -112,9 +120,7 @@ def _require_draft(settings: Settings) -> int:
     return int(row[0])
 
 
-def _begin(
-    worker: psycopg.Connection, job: str, year: tuple[int, str, int] | None
-) -> tuple[int, int]:
+def _begin(worker: psycopg.Connection, job: str, year: Year | None) -> tuple[int, int]:
     with worker.transaction():
         worker.execute("LOCK TABLE ops.result_job IN SHARE ROW EXCLUSIVE MODE")
         row = worker.execute(DRAFT).fetchone()
@@ -136,7 +142,8 @@ def _begin(
     return int(row[0]), int(begun[0])
 
 
-def _end(settings: Settings, set_id: int, job_id: int, job: str, fault: str) -> str:
+def _end(settings: Settings, work: Making, job_id: int, job: str) -> str:
+    set_id, fault = work.set_id, work.fault
     with connect(settings) as connection:  # one transaction
         connection.execute("LOCK TABLE ops.result_job IN SHARE ROW EXCLUSIVE MODE")
         if fault:
@@ -146,6 +153,7 @@ def _end(settings: Settings, set_id: int, job_id: int, job: str, fault: str) -> 
             )
         else:
             connection.execute("DELETE FROM ops.result_job WHERE job_id = %s", (job_id,))
+            _settle(connection, set_id, work.whole)
         if _is_empty(connection, set_id) and not _others(connection, set_id)[0]:
             connection.execute("DELETE FROM ops.result_set WHERE set_id = %s", (set_id,))
             return ""
@@ -160,6 +168,16 @@ def _end(settings: Settings, set_id: int, job_id: int, job: str, fault: str) -> 
                 f"coagg rebuild, or coagg results activate {set_id}"
             )
         return complete(connection, set_id)
+
+
+def _settle(connection: psycopg.Connection, set_id: int, whole: Sequence[Year]) -> None:
+    """Forget that years were left half done: they are whole now."""
+    for year in whole:
+        connection.execute(
+            "DELETE FROM ops.result_job AS j WHERE set_id = %s AND measurement_id = %s "
+            f"AND country = %s AND survey_year = %s AND NOT {ALIVE}",  # type: ignore[arg-type]
+            (set_id, *year),
+        )
 
 
 def _others(connection: psycopg.Connection, set_id: int) -> tuple[list[str], list[str]]:
@@ -221,9 +239,7 @@ def complete(connection: psycopg.Connection, set_id: int) -> str:
     )
 
 
-def _carry_on(
-    connection: psycopg.Connection, set_id: int, half: Sequence[tuple[int, str, int]]
-) -> None:
+def _carry_on(connection: psycopg.Connection, set_id: int, half: Sequence[Year]) -> None:
     """Move half-done years of an index into a new set, with what they take the place of."""
     following = set_id + 1
     moved = 0

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from coagg import database, prepare
 from coagg.database import server
+from coagg.settings import LATEST
 
 ROWS = 60_000
 INDEX = ("index", "--survey-year", "2013", "--draws", "100", "--seed", "5", "--workers", "1",
@@ -147,11 +149,13 @@ def test_index_killed_goes_on_and_ends_with_the_same_numbers(ready, survey):
     with database.connect(ready) as connection:
         connection.execute("DELETE FROM coagglomeration.unit")
     process = coagg(ready, *INDEX)
-    assert wait_for(ready, "SELECT count(*) BETWEEN 1 AND 2 FROM coagglomeration.unit", process)
+    newest = replace(ready, results=LATEST)  # readers see nothing of it before it is complete
+    assert wait_for(newest, "SELECT count(*) BETWEEN 1 AND 2 FROM coagglomeration.unit", process)
     kill(process)
-    (done,) = query(ready, "SELECT sum(pairs), (SELECT count(*) FROM coagglomeration.pair_result)"
+    (done,) = query(newest, "SELECT sum(pairs), (SELECT count(*) FROM coagglomeration.pair_result)"
                     " FROM coagglomeration.unit")  # fmt: skip
     assert done[0] == done[1] < len(expected)
+    assert query(ready, "SELECT count(*) FROM coagglomeration.unit") == [(0,)]
     out = finish(coagg(ready, *INDEX))
     assert "unchanged, skipped" in out
     assert query(ready, RESULT) == expected
