@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-SQL = Path(__file__).parent / "sql"
+SQL = (Path(__file__).parent / "sql").resolve()
 MAIN_DATABASE = "coagg"
 DEMO_SUFFIX = "_demo"
 

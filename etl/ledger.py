@@ -22,6 +22,7 @@ import pyarrow.csv
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from coagg.database import locks
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -62,10 +63,7 @@ def settings_key(parts: Mapping[str, Any]) -> str:
 
 def hold(connection: psycopg.Connection, kind: str) -> None:
     """Hold loads of a kind of file until the transaction ends. Raises CoaggError when held."""
-    row = connection.execute(
-        "SELECT pg_try_advisory_xact_lock(hashtext(%s))", (f"coagg load {kind}",)
-    ).fetchone()
-    if row is None or not row[0]:
+    if not locks.take(connection, f"load {kind}"):
         raise CoaggError(f"another load of {kind} is running: wait for it, or stop it")
 
 

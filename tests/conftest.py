@@ -22,6 +22,7 @@ from coagg.etl.reference import load as reference
 from coagg.settings import PROJECT, Settings, read_settings
 
 NUMBER = itertools.count()
+pytest_plugins = ["support.economy"]
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ def _server(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     server.start(settings)
-    with database.connect(settings.for_database("postgres"), autocommit=True) as connection:
+    with database.administer(settings.for_database("postgres"), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # tests kill processes, not machines
         connection.execute("SELECT pg_reload_conf()")
     yield settings

@@ -32,7 +32,7 @@ from coagg.version import VERSION
 TRANSFORMS = SQL / "transforms" / "panel"
 STEPS = (
     "10_firms.sql", "20_index.sql", "30_patents.sql", "40_dependence.sql", "50_pairs.sql",
-    "60_cells.sql", "70_facts.sql",
+    "60_cells.sql", "65_guard.sql", "70_facts.sql",
 )  # fmt: skip
 TECH = ("patents", "output")
 CITED = ("anywhere", "same-agglomeration")
@@ -147,11 +147,8 @@ def build_panel(
     with database.connect(settings) as connection:  # one transaction, committed at its end
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         key = (measurement_id, country, survey_year)
-        # session locks come before the snapshot: who waited sees what the other built
-        connection.autocommit = True
-        lock = ("/".join(("panel", *map(str, key))),)
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
-        connection.autocommit = False
+        # LOCK comes before the snapshot: who waited sees what the other built
+        connection.execute("LOCK TABLE panel.build IN SHARE ROW EXCLUSIVE MODE")
         _check_index(connection, measurement_id, country, survey_year)
         values = _values(connection, key, chosen, uk_measurement_id)
         digest = _fingerprint(connection, values)

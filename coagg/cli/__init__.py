@@ -10,6 +10,7 @@ import psycopg
 import typer
 
 from coagg.cli import (
+    access,
     compare,
     data,
     db,
@@ -22,6 +23,7 @@ from coagg.cli import (
     patents,
     rebuild,
     simulate,
+    sql,
 )
 from coagg.console import complain
 from coagg.errors import CoaggError
@@ -39,6 +41,13 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(db.app, name="db")
+db.app.command("grant")(access.grant)
+db.app.command("revoke")(access.revoke)
+db.app.command("who")(access.who)
+db.app.command("open")(access.open_)
+db.app.command("close")(access.close)
+db.app.command("disclosure")(access.disclosure)
+app.command("sql")(sql.sql)
 app.add_typer(data.app, name="load")
 data.app.command("input-output")(input_output.load_input_output)
 data.app.command("patents")(patents.load_patents)

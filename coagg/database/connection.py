@@ -16,14 +16,14 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 
-from coagg.database import server
+from coagg.database import adoption, locks, server
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
-UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
 
 
 def conninfo(settings: Settings | None = None) -> str:
@@ -58,7 +58,10 @@ def demo_settings(settings: Settings) -> Settings:
 
 def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
     """A psycopg connection; CoaggError in one line when the server cannot be had."""
-    target = conninfo(settings)
+    return _open(conninfo(settings), **options)
+
+
+def _open(target: str, **options: Any) -> psycopg.Connection:
     try:
         return psycopg.connect(target, connect_timeout=10, **options)
     except psycopg.OperationalError as fault:
@@ -68,6 +71,19 @@ def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connect
         raise CoaggError(
             f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
         ) from None
+
+
+def administer(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
+    """A connection with all rights there are: the private server's superuser, else `connect`.
+
+    For roles, extensions and the server's own settings; all other work is done by `connect`.
+    """
+    settings = settings or read_settings()
+    if settings.database_url is not None:
+        return connect(settings, **options)
+    name = settings.database_name or MAIN_DATABASE
+    target = server.start(settings).conninfo(name, server.ADMINISTRATOR)
+    return _open(target, **options)
 
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
@@ -105,6 +121,7 @@ def create(settings: Settings) -> None:
                 f"data base {name!r} does not exist and this role may not create it: "
                 f"ask its administrator for CREATE DATABASE {name}, or for the right CREATEDB"
             ) from None
+    _ready(settings)
 
 
 def drop(settings: Settings) -> None:
@@ -121,37 +138,74 @@ def upgrade(settings: Settings | None = None) -> list[str]:
     """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
     settings = settings or read_settings()
     create(settings)
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
+    head = ScriptDirectory.from_config(configuration).get_current_head()
     done: list[str] = []
-    with connect(settings, autocommit=True) as guard:
-        guard.execute("SELECT pg_advisory_lock(%s)", (UPGRADE_LOCK,))
-        before = _revision(guard)
-        _check_extension(guard)
-        configuration = Config()
-        configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
-        with engine(settings).connect() as connection:
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
-        after = _revision(guard)
-        if after != before:
-            done.append(f"schema {before or 'empty'} -> {after}")
-        with connect(settings) as connection_:
-            done += apply_definitions(connection_)
+    with connect(settings, autocommit=True) as asking:
+        if _revision(asking) == head and not _definitions_changed(asking):
+            return done
+        with connect(settings) as guard:
+            locks.wait_for_upgrade(guard)
+            before = _revision(asking)  # who waited sees what the other did
+            _ready(settings)
+            with engine(settings).connect() as connection:
+                configuration.attributes["connection"] = connection
+                command.upgrade(configuration, "head")
+            after = _revision(asking)
+            if after != before:
+                done.append(f"schema {before or 'empty'} -> {after}")
+            done += _groups(settings)
+            with connect(settings) as connection_:
+                done += apply_definitions(connection_)
     return done
 
 
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
     """Re-apply all of sql/definitions, in one transaction, when any file of it changed."""
-    files = sorted((SQL / "definitions").glob("*.sql"))
-    digest = hashlib.sha256(b"".join(f.name.encode() + f.read_bytes() for f in files)).hexdigest()
-    row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
-    if row and row[0] == digest:
+    if not _definitions_changed(connection):
         return []
+    files = _definitions()
     for file in files:
         run_file(connection, file)
     connection.execute("DELETE FROM ops.definitions")
-    connection.execute("INSERT INTO ops.definitions (sha256) VALUES (%s)", (digest,))
+    connection.execute(
+        "INSERT INTO ops.definitions (sha256) VALUES (%s)", (_definitions_sha256(connection),)
+    )
     connection.commit()
     return [f"{len(files)} definition files applied"]
+
+
+def _definitions() -> list[Path]:
+    return sorted((SQL / "definitions").glob("*.sql"))
+
+
+def _definitions_sha256(connection: psycopg.Connection) -> str:
+    """Hash over the files, and over what they ask of the server: are there roles to grant to."""
+    row = connection.execute("SELECT to_regrole('coagg_analyst') IS NULL").fetchone()
+    parts = [file.name.encode() + file.read_bytes() for file in _definitions()]
+    return hashlib.sha256(b"".join([*parts, str(row).encode()])).hexdigest()
+
+
+def _definitions_changed(connection: psycopg.Connection) -> bool:
+    row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
+    # a dump may have come without its grants
+    granted = connection.execute(
+        "SELECT has_schema_privilege(to_regrole('coagg_analyst'), to_regnamespace('publish'), "
+        "'USAGE')"
+    ).fetchone()
+    return row is None or row[0] != _definitions_sha256(connection) or granted == (False,)
+
+
+def _groups(settings: Settings) -> list[str]:
+    """Make the group roles, or say in a line that this role may not."""
+    with administer(settings, autocommit=True) as connection:
+        if adoption.make_groups(connection):
+            return []
+    return [
+        "no roles for analysts: this role may not make them; with the attribute CREATEROLE, "
+        "coagg db upgrade does"
+    ]
 
 
 def run_file(
@@ -228,15 +282,23 @@ def _revision(connection: psycopg.Connection) -> str | None:
     return row[0] if row else None
 
 
-def _check_extension(connection: psycopg.Connection) -> None:
-    row = connection.execute(
-        "SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis'"
-    ).fetchone()
-    if row is None:
-        raise CoaggError(f"the server has no PostGIS to install; {server.WAYS}")
-    if row[0] is None:
+def _ready(settings: Settings) -> None:
+    """Add PostGIS, and on the private server take from everybody what only readers would misuse."""
+    with administer(settings, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis'"
+        ).fetchone()
+        if row is None:
+            raise CoaggError(f"the server has no PostGIS to install; {server.WAYS}")
+        if settings.database_url is None:
+            adoption.harden(connection)
+        if row[0] is not None:
+            return
         try:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+            if settings.database_url is None:
+                adoption.add_postgis(connection, server.OWNER)
+            else:
+                connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
         except psycopg.errors.InsufficientPrivilege:
             raise CoaggError(
                 "PostGIS is not yet in this data base and this role may not add it: "

@@ -23,11 +23,13 @@ from pathlib import Path
 
 import psycopg
 
+from coagg.database import adoption
 from coagg.errors import CoaggError
 from coagg.settings import MAIN_DATABASE, Settings
 
-ROLE = "coagg"
-PORT = 5432  # part of the socket's name only: the server listens on no address
+ADMINISTRATOR = "coagg"  # the superuser initdb makes: adds PostGIS and roles, nothing else
+OWNER = "coagg_owner"  # whom the program is every day: owns the data bases, no superuser
+PORT = 5432  # part of the socket's name only, until `doors` opens the server on loopback
 SOCKET_PATH_LIMIT = 107  # sun_path of Linux
 START_SECONDS = 60
 
@@ -83,16 +85,27 @@ class Server:
             return near
         return Path("/tmp") / f"coagg-{hashlib.sha256(bytes(self.home)).hexdigest()[:12]}"
 
-    def conninfo(self, database: str = MAIN_DATABASE) -> str:
+    @property
+    def port(self) -> int:
+        """Number in the name of the socket; `PORT` where there is none yet."""
+        numbers = []
+        with suppress(OSError):
+            for name in os.listdir(self.socket_dir):
+                ending = name.removeprefix(".s.PGSQL.")
+                numbers += [int(ending)] if ending.isdigit() else []
+        return numbers[0] if len(numbers) == 1 else PORT
+
+    def conninfo(self, database: str = MAIN_DATABASE, role: str = OWNER) -> str:
         """Connection string of a data base of this server."""
         return psycopg.conninfo.make_conninfo(
-            host=str(self.socket_dir), port=PORT, user=ROLE, dbname=database
+            host=str(self.socket_dir), port=self.port, user=role, dbname=database
         )
 
-    def answers(self, timeout_seconds: int = 3) -> bool:
+    def answers(self, timeout_seconds: int = 3, role: str = ADMINISTRATOR) -> bool:
         """Ask the server itself (a pid file can be fooled by a zombie or a reused pid)."""
+        target = self.conninfo("postgres", role)
         try:
-            psycopg.connect(self.conninfo("postgres"), connect_timeout=timeout_seconds).close()
+            psycopg.connect(target, connect_timeout=timeout_seconds).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -135,12 +148,13 @@ def binaries() -> Path:
 def start(settings: Settings) -> Server:
     """Start the private server (making it first if need be) and return when it answers."""
     server = private_server(settings)
-    if server.answers():
+    if server.answers(role=OWNER):
         return server
     bin_dir = binaries()
     _make_directory(server.home, server.owner)
     with _exclusive(server.home / "start.lock"):
         if server.answers():
+            _make_owner(server)
             return server
         if not (server.cluster / "PG_VERSION").exists():
             _initialise(server, bin_dir)
@@ -151,6 +165,8 @@ def start(settings: Settings) -> Server:
         )
         _remove_stale_locks(server)
         _launch(server, bin_dir)
+        _make_owner(server)
+        _let_through(server)
     return server
 
 
@@ -191,18 +207,41 @@ def _initialise(server: Server, bin_dir: Path) -> None:
     _end_servers_of_removed(server.cluster)
     new = server.home / "cluster.new"  # renamed when whole, so a kill leaves no half cluster
     shutil.rmtree(new, ignore_errors=True)
-    command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ROLE, "--encoding", "UTF8"]
-    command += ["--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
+    command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ADMINISTRATOR]
+    command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
     done = _as_owner(server, command)
     if done.returncode:
         raise CoaggError(f"initdb failed in {new}: {_last_line(done)}")
-    users = sorted({server.owner, "root", getpass.getuser()})
     (new / "pg_hba.conf").write_text("local all all peer map=coagg\n")
-    (new / "pg_ident.conf").write_text("".join(f"coagg {user} {ROLE}\n" for user in users))
+    identities = [f"coagg {user} {ADMINISTRATOR}\n" for user in _users(server)]
+    (new / "pg_ident.conf").write_text("".join(identities))
     with (new / "postgresql.conf").open("a") as configuration:
         configuration.write("include 'coagg.conf'\n")  # written anew at every start
     (new / "coagg.conf").write_text("")
     new.rename(server.cluster)
+
+
+def _make_owner(server: Server) -> None:
+    """Make the role that the program is every day; data bases of older releases become its own."""
+
+    def administrator(name: str) -> psycopg.Connection:
+        return psycopg.connect(server.conninfo(name, ADMINISTRATOR), autocommit=True)
+
+    adoption.make_owner(administrator, OWNER, _users(server))
+
+
+def _let_through(server: Server) -> None:
+    """Let other users pass to the socket of a server that was opened to them (`doors`)."""
+    with psycopg.connect(server.conninfo("postgres", ADMINISTRATOR)) as connection:
+        row = connection.execute("SHOW unix_socket_permissions").fetchone()
+    if row == ("0777",):
+        server.home.chmod(0o711)
+        server.socket_dir.chmod(0o755)
+
+
+def _users(server: Server) -> list[str]:
+    """Users of the machine who are administrator and owner of the server."""
+    return sorted({server.owner, "root", getpass.getuser()})
 
 
 def _launch(server: Server, bin_dir: Path) -> None:
@@ -234,10 +273,7 @@ def _remove_stale_locks(server: Server) -> None:
     """
     if _processes_in(str(server.cluster)):
         return
-    for lock in (
-        server.cluster / "postmaster.pid",
-        server.socket_dir / f".s.PGSQL.{PORT}.lock",
-    ):
+    for lock in (server.cluster / "postmaster.pid", *server.socket_dir.glob(".s.PGSQL.*")):
         lock.unlink(missing_ok=True)
 
 

@@ -329,7 +329,7 @@ def _sql_digest(room: str) -> str:
 
 
 def _match_code(files: tuple[str, ...]) -> str:
-    sources = [Path(reference.__file__).with_name(f"{name}.py").read_bytes() for name in files]
+    sources = [Path(firm_panel.__file__).with_name(f"{name}.py").read_bytes() for name in files]
     return digest([_sql_digest("match"), *(hashlib.sha256(s).hexdigest() for s in sources)])
 
 

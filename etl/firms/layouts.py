@@ -22,7 +22,7 @@ from typing import NamedTuple
 from coagg.errors import CoaggError
 from coagg.etl.coordinates import ALL_DATUMS
 
-LAYOUT_DIR = Path(__file__).parents[1] / "data" / "layouts"
+LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "layouts"
 
 REQUIRED = ("lon", "lat", "industry_code")
 COLUMNS = (

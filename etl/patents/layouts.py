@@ -17,7 +17,7 @@ from coagg.errors import CoaggError
 from coagg.etl.files import csv_tables
 from coagg.etl.firms.layouts import nearest_header, normalised
 
-LAYOUT_DIR = Path(__file__).parents[1] / "data" / "patent_layouts"
+LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "patent_layouts"
 COLUMNS = (
     "patent_id", "publication_number", "title", "kind", "application_date", "publication_date",
     "publication_year", "grant_date", "granted", "ipc", "applicants", "organisation_code",

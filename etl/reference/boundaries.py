@@ -21,7 +21,7 @@ from coagg.etl.files.csv_tables import read_table
 if TYPE_CHECKING:
     import geopandas as gpd
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).resolve().parents[1] / "data"
 CN_PREFECTURES = DATA / "boundaries" / "cn_prefectures_2024_cgcs2000.geojson.gz"
 CN_NAMES = DATA / "boundaries" / "cn_prefecture_names.csv"
 GB_REGIONS = DATA / "boundaries" / "gb_itl3_2021_wgs84.geojson.gz"

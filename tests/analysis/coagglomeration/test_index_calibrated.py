@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tests.analysis.test_index_exact import compute, make_cell, matrix, planted_cell
 
 from coagg.analysis.coagglomeration import Cell, IndexSettings, index_block, prepare_cell
 from coagg.analysis.coagglomeration.calibrated import straddles
@@ -10,6 +9,7 @@ from coagg.analysis.coagglomeration.costs import costs_to_draws
 from coagg.analysis.coagglomeration.cuts import solve_and_cut
 from coagg.analysis.coagglomeration.regression import regress, spread_residuals
 from coagg.analysis.coagglomeration.surrogate import find_reference, prepare_surrogate, size_grid
+from tests.analysis.coagglomeration.test_index_exact import compute, make_cell, matrix, planted_cell
 
 SIZES = [2, 3, 5, 8, 12, 20, 33, 50]
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.analysis.test_index_exact import compute, make_cell, matrix
 
 from coagg import database
 from coagg.analysis.coagglomeration import IndexSettings
 from coagg.analysis.measurement.index import IndexRequest, measure
+from tests.analysis.coagglomeration.test_index_exact import compute, make_cell, matrix
 
 SEEDS = st.integers(0, 2**31)
 # More sites than are solved exactly outright, so that the calibrated method is really calibrated.

@@ -243,7 +243,7 @@ for one in [fit(frame, model) for model in models] + fit_pairs(columns, models):
 def test_numbers_do_not_change_with_the_hash_seed(cells, tmp_path):
     """pyfixest takes out its effects in the order of a set: equal to 1e-11, ours to the bit."""
     cells.to_pickle(tmp_path / "cells.pickle")
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     answers = {
         subprocess.run(
             [sys.executable, "-c", SCRIPT, str(tmp_path / "cells.pickle")],

@@ -9,6 +9,7 @@ from support.panel_world import INDUSTRIES, PLACES, World
 from coagg import database
 from coagg.analysis.panel.build import PanelSettings, build_panel, build_panels
 from coagg.errors import CoaggError
+from coagg.settings import SQL
 
 
 @pytest.fixture
@@ -388,9 +389,7 @@ def test_the_command_builds_then_skips(world, run_coagg):
 
 def test_queries_about_the_panel_find_what_was_built(world):
     built(world)
-    (row,) = database.query_file(
-        world.connection, database.SQL / "queries" / "panel_descriptives.sql"
-    )
+    (row,) = database.query_file(world.connection, SQL / "queries" / "panel_descriptives.sql")
     pairs = [(i, index) for index in world.index.values() for i in index]
     near = [(i, index) for i, index in pairs if index[i] >= 0.95]
     assert row[2] == 24

@@ -367,7 +367,7 @@ def test_options_are_stored_as_asked(made):
 
 def test_what_the_documentation_shows_works(made, tmp_path):
     settings, number, _ = made
-    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "tables.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.S)
     (tmp_path / "near.toml").write_text(example, encoding="utf-8")
     estimate_tables(settings, load_specifications(tmp_path), ["near"], number)

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from coagg import database
+from coagg.demo import run as demo
 from coagg.demo.findings import find
-from coagg.demo.run import run as demo
 from coagg.errors import CoaggError
 from coagg.rebuild.engine import rebuild
 from coagg.rebuild.manifest import Manifest, read_manifest

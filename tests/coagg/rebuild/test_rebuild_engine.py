@@ -4,8 +4,8 @@ import pytest
 
 from coagg import database
 from coagg.errors import CoaggError
+from coagg.rebuild import engine as rebuild
 from coagg.rebuild.engine import Step
-from coagg.rebuild.engine import engine as rebuild
 
 
 class Chain:
