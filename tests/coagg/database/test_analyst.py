@@ -11,7 +11,7 @@ import pytest
 from support.guarded import ANALYST, VIEWS, YEAR, as_role
 
 from coagg import database
-from coagg.database import activity, adoption, locks, roles
+from coagg.database import activity, adoption, disclosure, locks, roles
 from coagg.errors import CoaggError
 from coagg.rebuild import engine
 from coagg.settings import Settings
@@ -151,7 +151,7 @@ def test_statistics_the_planner_shows_are_of_readable_columns(free: psycopg.Conn
 
 def test_other_data_bases_are_closed(guarded: Settings, databases, reference_template):
     other = databases.copy(reference_template)
-    roles.rule(other)
+    disclosure.rule(other)
     with database.administer(other) as connection:
         connection.autocommit = True
         adoption.harden(connection)
