@@ -1,6 +1,7 @@
 """The one way from Python to PostGIS: connections, schema, SQL files, the private server."""
 
 from coagg.database.connection import (
+    administer,
     connect,
     conninfo,
     create,
@@ -20,6 +21,7 @@ from coagg.database.faults import explained
 from coagg.database.results import making, pinned
 
 __all__ = [
+    "administer",
     "connect",
     "conninfo",
     "create",

@@ -29,6 +29,7 @@ _REMEDIES = {
     "42501": "this role has not the right: ask the owner of the data base for it",
     "28": "check user and password in COAGG_DATABASE_URL, and the server's pg_hba.conf",
     "58": "the server's files or disk fail: see its log, and restore from a backup if need be",
+    "P0002": "coagg results list shows those that are",
     "XX001": "its files are damaged: restore from a backup, or load the years again",
     "XX002": "an index is damaged: REINDEX it",
 }

@@ -160,6 +160,30 @@ WHERE EXISTS (
 );
 COMMENT ON VIEW panel.industry_cell IS 'Cells (j, c, t): every industry of the index in its agglomeration and year, with innovation, size and pools in levels. 0: nothing there. Null: not known.';
 
+CREATE VIEW panel.cell_guard AS
+SELECT
+    g.measurement_id,
+    g.country,
+    g.survey_year,
+    g.agglomeration_code,
+    g.industry,
+    g.firms,
+    g.output_firms,
+    g.output_largest_share,
+    g.employment_firms,
+    g.employment_largest_share,
+    g.lon,
+    g.lat
+FROM panel.guard_version AS g
+WHERE EXISTS (
+    SELECT FROM panel.build_version AS b
+    WHERE
+        b.build_id = g.build_id
+        AND b.from_set <= (SELECT ops.results())
+        AND (b.until_set IS NULL OR b.until_set > (SELECT ops.results()))
+);
+COMMENT ON VIEW panel.cell_guard IS 'What the rule of suppression needs to know of a cell of the panel, counted from the same firms; and its centre.';
+
 CREATE VIEW panel.industry_pair AS
 SELECT
     p.measurement_id,
@@ -213,6 +237,7 @@ BEGIN
             ('coagglomeration.pair_result', 'coagglomeration.pair_version'),
             ('panel.build', 'panel.build_version'),
             ('panel.industry_cell', 'panel.cell_version'),
+            ('panel.cell_guard', 'panel.guard_version'),
             ('panel.industry_pair', 'panel.pair_version')
         ) AS pairs (view, base)
         INNER JOIN pg_attribute AS v ON pairs.view::regclass = v.attrelid AND v.attnum > 0

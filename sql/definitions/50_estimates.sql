@@ -12,7 +12,8 @@ SELECT DISTINCT ON (r.measurement_id, r.options ->> 'country', r.table_name, r.o
     r.data_sha256,
     r.inputs,
     r.code_version,
-    r.estimated_at
+    r.estimated_at,
+    (SELECT ops.results()) AS results
 FROM estimates.run AS r
 WHERE
     r.from_set <= (SELECT ops.results())
@@ -30,3 +31,4 @@ COMMENT ON COLUMN estimates.latest.data_sha256 IS 'Hash over the rows of the pan
 COMMENT ON COLUMN estimates.latest.inputs IS 'Hash of each input by name; null: made before this was kept.';
 COMMENT ON COLUMN estimates.latest.code_version IS 'Version of coagg.';
 COMMENT ON COLUMN estimates.latest.estimated_at IS 'When.';
+COMMENT ON COLUMN estimates.latest.results IS 'The set of results that is read.';

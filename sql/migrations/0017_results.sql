@@ -99,12 +99,19 @@ COMMENT ON COLUMN coagglomeration.pair_version.unit_id IS 'Version of the unit t
 ALTER TABLE panel.build RENAME TO build_version;
 ALTER TABLE panel.industry_cell RENAME TO cell_version;
 ALTER TABLE panel.industry_pair RENAME TO pair_version;
+ALTER TABLE panel.cell_guard RENAME TO guard_version;
 ALTER TABLE panel.build_version ADD COLUMN build_id integer GENERATED ALWAYS AS IDENTITY;
 ALTER TABLE panel.build_version ADD COLUMN from_set integer NOT NULL DEFAULT 0;
 ALTER TABLE panel.build_version ADD COLUMN until_set integer;
 ALTER TABLE panel.cell_version ADD COLUMN build_id integer;
 ALTER TABLE panel.pair_version ADD COLUMN build_id integer;
+ALTER TABLE panel.guard_version ADD COLUMN build_id integer;
 UPDATE panel.cell_version AS c SET build_id = b.build_id
+FROM panel.build_version AS b
+WHERE
+    b.measurement_id = c.measurement_id AND b.country = c.country
+    AND b.survey_year = c.survey_year;
+UPDATE panel.guard_version AS c SET build_id = b.build_id
 FROM panel.build_version AS b
 WHERE
     b.measurement_id = c.measurement_id AND b.country = c.country
@@ -116,6 +123,7 @@ WHERE
     AND b.survey_year = c.survey_year;
 -- rows without a build belong to no panel; no release wrote any
 DELETE FROM panel.cell_version WHERE build_id IS NULL;
+DELETE FROM panel.guard_version WHERE build_id IS NULL;
 DELETE FROM panel.pair_version WHERE build_id IS NULL;
 ALTER TABLE panel.build_version DROP CONSTRAINT build_pkey;
 ALTER TABLE panel.build_version ADD PRIMARY KEY (build_id);
@@ -126,6 +134,13 @@ ALTER COLUMN build_id SET NOT NULL,
 DROP CONSTRAINT industry_cell_pkey,
 DROP CONSTRAINT industry_cell_measurement_id_fkey;
 ALTER TABLE panel.cell_version ADD PRIMARY KEY (
+    measurement_id, country, survey_year, agglomeration_code, industry, build_id
+);
+ALTER TABLE panel.guard_version
+ALTER COLUMN build_id SET NOT NULL,
+DROP CONSTRAINT cell_guard_pkey,
+DROP CONSTRAINT cell_guard_measurement_id_fkey;
+ALTER TABLE panel.guard_version ADD PRIMARY KEY (
     measurement_id, country, survey_year, agglomeration_code, industry, build_id
 );
 ALTER TABLE panel.pair_version
@@ -140,6 +155,8 @@ COMMENT ON COLUMN panel.build_version.from_set IS 'First set of results it is in
 COMMENT ON COLUMN panel.build_version.until_set IS 'First set of results it is no longer in; null: it is in the newest.';
 COMMENT ON TABLE panel.cell_version IS 'Cells of every version of a year; those of the set that is read are panel.industry_cell.';
 COMMENT ON COLUMN panel.cell_version.build_id IS 'Version of the year.';
+COMMENT ON TABLE panel.guard_version IS 'What the rule of suppression needs to know of a cell, of every version of a year; those of the set that is read are panel.cell_guard.';
+COMMENT ON COLUMN panel.guard_version.build_id IS 'Version of the year.';
 COMMENT ON TABLE panel.pair_version IS 'Pairs of every version of a year; those of the set that is read are panel.industry_pair.';
 COMMENT ON COLUMN panel.pair_version.build_id IS 'Version of the year.';
 
@@ -150,6 +167,10 @@ BEGIN
     WHERE
         c.measurement_id = OLD.measurement_id AND c.country = OLD.country
         AND c.survey_year = OLD.survey_year AND c.build_id = OLD.build_id;
+    DELETE FROM panel.guard_version AS g
+    WHERE
+        g.measurement_id = OLD.measurement_id AND g.country = OLD.country
+        AND g.survey_year = OLD.survey_year AND g.build_id = OLD.build_id;
     DELETE FROM panel.pair_version AS p
     WHERE
         p.measurement_id = OLD.measurement_id AND p.country = OLD.country

@@ -3,7 +3,7 @@
 from coagg.database.revisions import run_migration
 
 revision = "0017"
-down_revision = "0013"
+down_revision = "0016"
 
 
 def upgrade() -> None:
