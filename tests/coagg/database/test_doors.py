@@ -115,6 +115,11 @@ def test_a_second_user_comes_in_by_the_socket_when_it_is_opened(own: Settings, o
     server.stop(own)
     server.start(own)
     assert run_as(other_user, *psql, question, target).returncode == 0
+    # nor is it closed when the owner is made anew
+    with database.administer(own, autocommit=True) as connection:
+        connection.execute("ALTER ROLE coagg_owner NOLOGIN")
+    server.start(own)
+    assert run_as(other_user, *psql, question, target).returncode == 0
     doors.close(own)
     assert run_as(other_user, *psql, question, target).returncode
     assert stat.S_IMODE(place.home.stat().st_mode) == 0o700
