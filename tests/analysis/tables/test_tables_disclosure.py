@@ -27,11 +27,9 @@ def described(databases, reference_template):
 
 
 @pytest.fixture
-def tables(described, monkeypatch, run_coagg):
-    monkeypatch.setenv("COAGG_DATABASE_URL", database.conninfo(described[0]))
-
+def tables(described, coagg_on):
     def call(*words):
-        code, out, err = run_coagg("tables", *words)
+        code, out, err = coagg_on(described[0], "tables", *words)
         assert code == 0, err
         return out, err
 
