@@ -32,7 +32,7 @@ FORMAT = "4"  # raise when the columns of the file change
 
 CELLS = sql.SQL(
     "SELECT {} FROM panel.industry_cell WHERE measurement_id = %s AND country = %s "
-    "ORDER BY survey_year, agglomeration_code, industry"
+    "AND survey_year = ANY(%s) ORDER BY survey_year, agglomeration_code, industry"
 ).format(sql.SQL(", ").join(map(sql.Identifier, (*CELL_KEYS, *CELL_COLUMNS))))
 BUILDS = """
 SELECT survey_year, input_sha256, built_at::text FROM panel.build
@@ -40,20 +40,30 @@ WHERE measurement_id = %s AND country = %s ORDER BY survey_year
 """
 
 
-def cell_frame(connection: psycopg.Connection, measurement_id: int, country: str) -> pd.DataFrame:
+def cell_frame(
+    connection: psycopg.Connection,
+    measurement_id: int,
+    country: str,
+    survey_years: Sequence[int] = (),
+) -> pd.DataFrame:
     """All cells: keys and columns of panel.industry_cell, ordered by year, agglomeration, industry.
 
-    Missing numbers are NaN. Raises CoaggError when the panel was not built.
+    Missing numbers are NaN; `survey_years` keeps only these. Raises CoaggError when the panel was
+    not built.
     """
-    _builds(connection, measurement_id, country)
+    years = [b[0] for b in _builds(connection, measurement_id, country, survey_years)]
     cursor = connection.cursor(binary=True)  # text would take twice the time
-    rows = cursor.execute(CELLS, (measurement_id, country)).fetchall()
+    rows = cursor.execute(CELLS, (measurement_id, country, years)).fetchall()
     frame = pd.DataFrame(rows, columns=[*CELL_KEYS, *CELL_COLUMNS])
     return frame.astype(dict.fromkeys(CELL_COLUMNS, "float64"))
 
 
-def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
+def pair_parquet(
+    settings: Settings, measurement_id: int, country: str, survey_years: Sequence[int] = ()
+) -> Path:
     """The Parquet file of all ordered pairs, made when there is none of the panel as it is now.
+
+    `survey_years` keeps only these.
 
     Columns: the keys and numbers of panel.industry_pair without measurement and country, ordered
     by year, agglomeration, j, k. Raises CoaggError when the panel was not built.
@@ -62,7 +72,7 @@ def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
     # the data base's name keeps the demo's panel apart from the real one's
     stem = f"pairs-{database.database_name(settings)}-{country}-{measurement_id}-"
     with database.connect(settings) as connection:
-        builds = _builds(connection, measurement_id, country)
+        builds = _builds(connection, measurement_id, country, survey_years)
     place = folder / f"{stem}{_key(builds)}.parquet"
     if not place.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +81,7 @@ def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
         try:
             _write(settings, measurement_id, country, [int(b[0]) for b in builds], Path(name))
             with database.connect(settings) as connection:
-                if _builds(connection, measurement_id, country) != builds:
+                if _builds(connection, measurement_id, country, survey_years) != builds:
                     raise CoaggError(
                         f"the panel of measurement {measurement_id} was built again while it was "
                         "being read: call again"
@@ -94,7 +104,10 @@ def pair_table(
 
 
 def _builds(
-    connection: psycopg.Connection, measurement_id: int, country: str
+    connection: psycopg.Connection,
+    measurement_id: int,
+    country: str,
+    survey_years: Sequence[int] = (),
 ) -> list[tuple[int, str, str]]:
     builds = connection.execute(BUILDS, (measurement_id, country)).fetchall()
     if not builds:
@@ -102,7 +115,13 @@ def _builds(
             f"measurement {measurement_id} has no panel of {country}: "
             f"coagg panel --measurement {measurement_id} --country {country}"
         )
-    return builds
+    kept = [build for build in builds if not survey_years or build[0] in survey_years]
+    if not kept:
+        raise CoaggError(
+            f"measurement {measurement_id} has no panel of {', '.join(map(str, survey_years))}, "
+            f"only of {', '.join(str(build[0]) for build in builds)}"
+        )
+    return kept
 
 
 def _key(builds: list[tuple[int, str, str]]) -> str:

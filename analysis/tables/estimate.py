@@ -71,17 +71,19 @@ class Panel:
 
     def __init__(
         self, settings: Settings, connection: psycopg.Connection, measurement_id: int,
-        country: str, transposed: bool,
+        country: str, transposed: bool, survey_years: Sequence[int] = (),
     ) -> None:  # fmt: skip
         self._settings, self._connection = settings, connection
         self.measurement_id, self._country = measurement_id, country
-        self._transposed = transposed
+        self._transposed, self._years = transposed, tuple(survey_years)
         self.around = Around(self._positions, lambda: self._network)
 
     @cached_property
     def cells(self) -> Cells:
         """Level of cells."""
-        frame = panel_data.cell_frame(self._connection, self.measurement_id, self._country)
+        frame = panel_data.cell_frame(
+            self._connection, self.measurement_id, self._country, self._years
+        )
         self._connection.commit()
         if frame.empty:
             raise CoaggError(
@@ -93,7 +95,9 @@ class Panel:
     @cached_property
     def pairs(self) -> Pairs:
         """Level of pairs."""
-        file = panel_data.pair_parquet(self._settings, self.measurement_id, self._country)
+        file = panel_data.pair_parquet(
+            self._settings, self.measurement_id, self._country, self._years
+        )
         return Pairs(file, self.cells)
 
     @cached_property
@@ -143,10 +147,12 @@ def estimate_tables(
     options: Options | None = None,
     leave_one_out: bool = False,
     sensitivity: bool = False,
+    survey_years: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
 ) -> EstimateReport:
     """Estimate the named tables (default all) and store them, a transaction each.
 
+    `survey_years` keeps only these of the panel, by default all.
     `leave_one_out`: each table without each agglomeration in turn, beside the whole.
     `sensitivity`: each table in every reading of direction, at every threshold, for every minimum
     of firms in `SENSITIVITY_FIRMS`, and from every measurement that has a panel.
@@ -170,7 +176,9 @@ def estimate_tables(
 
         def panel(one: int, turned: bool) -> Panel:
             if (one, turned) not in panels:
-                panels[one, turned] = Panel(settings, connection, one, options.country, turned)
+                panels[one, turned] = Panel(
+                    settings, connection, one, options.country, turned, survey_years
+                )
             return panels[one, turned]
 
         def variants(one: int) -> list[Options]:

@@ -138,7 +138,15 @@ def unchanged(
         (measurement_id, table.name, json.dumps(options)),
     ).fetchone()
     same = row is not None and tuple(row[1:]) == (table.sha256(), data_sha256, code_version)
-    return int(row[0]) if same and row is not None else None
+    if not same or row is None:
+        return None
+    # what was withdrawn is back, to the last bit
+    connection.execute(
+        "UPDATE estimates.run SET stale_reason = NULL "
+        "WHERE run_id = %s AND stale_reason IS NOT NULL",
+        (row[0],),
+    )
+    return int(row[0])
 
 
 def write_run(

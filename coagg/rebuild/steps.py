@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from coagg import database
+from coagg import database, withdraw
 from coagg.analysis.coagglomeration import IndexSettings
 from coagg.analysis.measurement.code_version import CODE_VERSION
 from coagg.analysis.measurement.index import IndexRequest, measure
@@ -26,7 +26,7 @@ from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
 from coagg.etl.reference import load as reference
 from coagg.rebuild.engine import Parts, Step, digest
-from coagg.rebuild.manifest import FirmFile, IndexChoice, InputOutput, Manifest
+from coagg.rebuild.manifest import FirmFile, IndexChoice, InputFile, InputOutput, Manifest
 from coagg.settings import SQL, Settings
 from coagg.version import VERSION
 
@@ -37,6 +37,14 @@ WHERE superseded_at IS NULL AND country = %s ORDER BY survey_year
 INPUTS = """
 SELECT kind, dataset, file_sha256, settings_sha256 FROM ops.input_load
 WHERE superseded_at IS NULL AND kind = ANY(%s) ORDER BY kind, dataset
+"""
+ALL_LOADED = """
+SELECT 'firms' AS kind, country || ' ' || survey_year AS name, loaded_at FROM ops.load
+WHERE superseded_at IS NULL
+UNION ALL
+SELECT kind, dataset, loaded_at FROM ops.input_load
+WHERE superseded_at IS NULL AND kind <> 'sector-map'
+ORDER BY kind, name
 """
 UNITS = """
 SELECT agglomeration_code, block, input_sha256 FROM coagglomeration.unit
@@ -55,6 +63,7 @@ class Chain:
     manifest: Manifest
     workers: int
     progress: Callable[[str, int, int], None] = lambda step, done, total: None
+    prune: bool = False
     hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
 
     def steps(self, years: tuple[int, ...] = ()) -> list[Step]:
@@ -64,12 +73,11 @@ class Chain:
         start from.
         """
         files = [f for f in self.manifest.firms if not years or f.survey_year in years]
-        made = [self._firms(f) for f in files]
-        made += [self._input("patents", f.file, f.layout) for f in self.manifest.patents]
+        made = [self._withdrawal(*one) for one in self.unlisted(years)] if self.prune else []
+        made += [self._firms(f) for f in files]
+        made += [self._input("patents", f) for f in self.manifest.patents]
         listed = tuple(step.name for step in made if step.name.startswith("patents "))
-        made += [
-            self._input("citations", f.file, f.layout, listed) for f in self.manifest.citations
-        ]
+        made += [self._input("citations", f, listed) for f in self.manifest.citations]
         if self.manifest.input_output is not None:
             made.append(self._input_output(self.manifest.input_output))
         loads = tuple(step.name for step in made)
@@ -102,6 +110,39 @@ class Chain:
 
     # --- files
 
+    def unlisted(self, years: tuple[int, ...] = ()) -> list[tuple[str, str]]:
+        """Years and files that are loaded and that the manifest does not name: kind and name.
+
+        With `years` survey files of these alone.
+        """
+        with database.connect(self.settings) as connection:
+            loaded = [(k, n) for k, n, _ in connection.execute(ALL_LOADED).fetchall()]
+        wanted = [str(year) for year in years]
+        return [
+            (kind, name)
+            for kind, name in self.manifest.unlisted(loaded)
+            if not years or (kind == "firms" and name.split()[1] in wanted)
+        ]
+
+    def _withdrawal(self, kind: str, name: str) -> Step:
+        def parts(connection: psycopg.Connection) -> Parts:
+            current = connection.execute(
+                f"SELECT loaded_at FROM ({ALL_LOADED}) AS l WHERE kind = %s AND name = %s",
+                (kind, name),
+            ).fetchone()
+            return {"not listed, and loaded": digest(current)}
+
+        def run() -> str:
+            why = "the list of inputs does not name it"
+            if kind == "firms":
+                country, year = name.split()
+                report = withdraw.withdraw_firms(self.settings, int(year), country, reason=why)
+            else:
+                report = withdraw.withdraw_input(self.settings, kind, name, reason=why)
+            return f"{sum(report.rows.values()):,} rows went"
+
+        return Step(f"withdraw {kind} {name}", parts, run)
+
     def _firms(self, file: FirmFile) -> Step:
         def parts(connection: psycopg.Connection) -> Parts:
             current = connection.execute(
@@ -120,7 +161,7 @@ class Chain:
         def run() -> str:
             report = firms.load_firms(
                 self.settings, file.file, file.survey_year, layout=file.layout,
-                datum=file.datum, country=file.country,
+                datum=file.datum, country=file.country, accept=file.accept,
             )  # fmt: skip
             return (
                 f"{report.rows_read:,} rows read = {report.rows_clean:,} clean + "
@@ -129,9 +170,9 @@ class Chain:
 
         return Step(f"firms {file.country} {file.survey_year}", parts, run)
 
-    def _input(
-        self, kind: str, file: Path, layout: str | None, needs: tuple[str, ...] = ()
-    ) -> Step:
+    def _input(self, kind: str, listed: InputFile, needs: tuple[str, ...] = ()) -> Step:
+        file, layout = listed.file, listed.layout
+
         def parts(connection: psycopg.Connection) -> Parts:
             made = {
                 "file": self._sha256(file),
@@ -145,7 +186,7 @@ class Chain:
 
         def run() -> str:
             load = patents.load_patents if kind == "patents" else citations.load_citations
-            report = load(self.settings, file, layout=layout)
+            report = load(self.settings, file, layout=layout, accept=listed.accept)
             return (
                 f"{report.rows_read:,} rows read = {report.rows_clean:,} clean + "
                 f"{report.rows_refused:,} refused"
@@ -260,17 +301,23 @@ class Chain:
         return Step(f"panel {year}", parts, run, wanted)
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
+        chosen_years = self.manifest.index.years
+
         def measured(connection: psycopg.Connection) -> int | None:
             return self.measurement(connection, "CN", 0)
 
         def parts(connection: psycopg.Connection) -> Parts:
             rows = connection.execute(BUILDS, (measured(connection),)).fetchall()
+            rows = [row for row in rows if not chosen_years or row[0] in chosen_years]
             return {"panel": digest(rows), "code": estimate_code()}
 
         def run() -> str:
             with database.connect(self.settings) as connection:
                 chosen = measured(connection)
-            report = estimate_tables(self.settings, load_specifications(), measurement_id=chosen)
+            report = estimate_tables(
+                self.settings, load_specifications(), measurement_id=chosen,
+                survey_years=chosen_years,
+            )  # fmt: skip
             failed = [f"{t.name} not possible: {t.reason}" for t in report.tables if t.reason]
             return "; ".join([f"{len(report.tables) - len(failed)} tables estimated", *failed])
 
@@ -311,6 +358,7 @@ class Chain:
         if not chosen:
             with database.connect(self.settings) as connection:
                 loaded = {row[1] for row in connection.execute(LOADED, ("CN",))}
+            loaded -= self._pruned("CN", years)
             listed = {f.survey_year for f in self.manifest.firms if f.country == "CN"}
             chosen = tuple(sorted(loaded | listed))
         return tuple(year for year in chosen if not years or year in years)
@@ -319,8 +367,15 @@ class Chain:
         """The latest year of UK firms there is or will be: the instrument rests on it."""
         with database.connect(self.settings) as connection:
             loaded = {row[1] for row in connection.execute(LOADED, ("GB",))}
+        loaded -= self._pruned("GB", ())
         listed = {f.survey_year for f in self.manifest.firms if f.country == "GB"}
         return max(loaded | listed, default=None)
+
+    def _pruned(self, country: str, years: tuple[int, ...]) -> set[int]:
+        """Survey years that this rebuild withdraws."""
+        gone = self.unlisted(years) if self.prune else []
+        names = [name.split() for kind, name in gone if kind == "firms"]
+        return {int(year) for where, year in names if where == country}
 
 
 def _sql_digest(room: str) -> str:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -22,7 +22,7 @@ from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import datum_check, layouts
+from coagg.etl.firms import datum_check, gate, layouts
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.reference import load as reference
 from coagg.settings import SQL, Settings
@@ -62,6 +62,9 @@ class LoadReport:
     flags: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     unchanged: bool = False
+    dry_run: bool = False
+    verdict: gate.Verdict | None = None
+    accepted: str | None = None
 
 
 def load_firms(
@@ -73,13 +76,18 @@ def load_firms(
     datum: str | None = None,
     country: str | None = None,
     cleaning: CleaningSettings | None = None,
+    limits: gate.Limits | None = None,
+    accept: str | None = None,
+    dry_run: bool = False,
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
-    settings changes nothing. Raises CoaggError in one line when the file cannot be taken; the data
-    base is then as it was.
+    settings changes nothing. A year that moves further than `limits` allow is taken only with a
+    reason, `accept`. With `dry_run` everything is done and nothing is kept, and what moves too far
+    is in the report's `verdict` and stops nothing. Raises CoaggError in one line when the file
+    cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
     table = readers.open_table(path)
@@ -91,7 +99,7 @@ def load_firms(
     mapping = chosen.map(table.headers, survey_year, file=path)
     country = country or mapping.country or "CN"
 
-    with database.connect(settings) as connection, _YearLock(settings, country, survey_year):
+    with database.connect(settings) as connection, YearLock(settings, country, survey_year):
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
         stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
@@ -100,6 +108,9 @@ def load_firms(
         key = _settings_key(chosen, stated, cleaning, connection)
         done = _unchanged(connection, country, survey_year, table.sha256, key)
         if done is not None:
+            if dry_run:
+                done.dry_run = True
+                done.verdict = _verdict(connection, done, sql.Identifier("clean", "firm"), limits)
             return done
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
@@ -108,7 +119,6 @@ def load_firms(
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
         datum, note = datum_check.choose(stated, shares)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
-        ledger.keep_file(settings, path, table.sha256)
         values = {
             "country": country,
             "survey_year": survey_year,
@@ -156,13 +166,24 @@ def load_firms(
                 f"{path}: every one of its {rows_read} rows would be refused ({reasons}); "
                 f"is it layout {chosen.name}, datum {datum}, country {country}?"
             )
+        progress("comparing with other years", 0)
+        year = sql.Identifier("clean", partition)
+        report.verdict = _verdict(connection, report, year, limits)
+        if dry_run:
+            connection.rollback()
+            report.dry_run = True
+            return report
+        report.accepted = gate.enforce(
+            connection, report.verdict, str(path), country, table.sha256, accept
+        )
+        ledger.keep_file(settings, path, table.sha256)
         progress("swapping the year in", 0)
         _publish(connection, report, partition, table, key)
         connection.commit()
     return report
 
 
-class _YearLock:
+class YearLock:
     """Holds the year's row lock on a connection of its own, so that it outlives savepoints."""
 
     def __init__(self, settings: Settings, country: str, survey_year: int) -> None:
@@ -224,6 +245,20 @@ def _unchanged(
         name, survey_year, country, layout, datum, classification, format_, encoding,
         read, clean, refused, counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
     )  # fmt: skip
+
+
+def _verdict(
+    connection: psycopg.Connection,
+    report: LoadReport,
+    table: sql.Composable,
+    limits: gate.Limits | None,
+) -> gate.Verdict:
+    rows = (report.rows_read, report.rows_clean, report.rows_refused)
+    new = gate.measure(
+        connection, table, report.country, report.survey_year, rows,
+        {"reasons": report.reasons, "facts": report.facts},
+    )  # fmt: skip
+    return gate.examine(connection, report.country, new, limits)
 
 
 def _copy(
@@ -297,27 +332,9 @@ def _publish(
     table: readers.TableFile,
     key: str,
 ) -> None:
-    """Swap partition, refused rows and ledger row, all in the caller's transaction.
-
-    DETACH wants the table to itself for a moment; a short lock_timeout, retried, keeps a waiting
-    swap from holding up every reader behind it.
-    """
+    """Swap partition, refused rows and ledger row, all in the caller's transaction."""
     year = (report.country, report.survey_year)
-    for attempt in range(SWAP_TRIES):
-        try:
-            with connection.transaction():
-                connection.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
-                )
-                connection.execute("SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
-            break
-        except psycopg.errors.LockNotAvailable:
-            if attempt + 1 == SWAP_TRIES:
-                raise CoaggError(
-                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
-                    "seconds, the year was not replaced: end the long query (coagg db psql, "
-                    "pg_stat_activity) and load again"
-                ) from None
+    in_a_quiet_moment(connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
     connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
     connection.execute(
         "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
@@ -327,16 +344,42 @@ def _publish(
     connection.execute(
         "INSERT INTO ops.load (country, survey_year, file_name, file_sha256, file_bytes, "
         "file_format, file_encoding, layout, datum, classification, settings_sha256, rows_read, "
-        "rows_clean, rows_refused, counts, partition_name, code_version) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_clean, rows_refused, counts, partition_name, code_version, gate, accepted_reason) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *year, report.file, table.sha256, table.bytes, report.format, report.encoding,
             report.layout, report.datum, report.classification, key, report.rows_read,
             report.rows_clean, report.rows_refused,
             Jsonb({"reasons": report.reasons, "flags": report.flags, "facts": report.facts}),
-            partition, VERSION,
+            partition, VERSION, Jsonb(report.verdict.as_json() if report.verdict else None),
+            report.accepted,
         ),
     )  # fmt: skip
+
+
+def in_a_quiet_moment(
+    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...]
+) -> None:
+    """Execute a statement that takes a year out of clean.firm, when nobody reads the table.
+
+    DETACH wants the table to itself for a moment; a short lock_timeout, retried, keeps a waiting
+    swap from holding up every reader behind it. Raises CoaggError when the moment does not come.
+    """
+    for attempt in range(SWAP_TRIES):
+        try:
+            with connection.transaction():
+                connection.execute(
+                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
+                )
+                connection.execute(statement, values)
+            break
+        except psycopg.errors.LockNotAvailable:
+            if attempt + 1 == SWAP_TRIES:
+                raise CoaggError(
+                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
+                    "seconds, the year was not replaced: end the long query (coagg db psql, "
+                    "pg_stat_activity) and load again"
+                ) from None
 
 
 def _summarise(connection: psycopg.Connection, report: LoadReport, partition: str) -> None:

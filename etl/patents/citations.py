@@ -49,13 +49,16 @@ def load_citations(
     *,
     dataset: str | None = None,
     layout: str | None = None,
+    accept: str | None = None,
+    dry_run: bool = False,
     progress: patents.Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load the citations of `path` as `dataset` (by default its name), in place of its old ones.
 
     A citation of or by a patent that is not loaded is kept and counted. The same file with the
-    same settings and the same patents changes nothing. Raises CoaggError in one line when the file
-    cannot be taken; the data base is then as it was.
+    same settings and the same patents changes nothing. A file that loses many rows is taken only
+    with a reason, `accept`; with `dry_run` everything is done and nothing kept. Raises CoaggError
+    in one line when the file cannot be taken; the data base is then as it was.
     """
     table = patent_trs.open_patents(path)
     chosen = patent_layouts.choose(layout, table.headers, KIND, path)
@@ -75,7 +78,6 @@ def load_citations(
         done = ledger.unchanged(connection, KIND, dataset, table.sha256, key)
         if done is not None:
             return done
-        ledger.keep_file(settings, path, table.sha256)
         values = {"dataset": dataset, "cited": chosen.settings["@cited"]}
         database.run_file(connection, RULES / "10_incoming.sql", values)
         report = ledger.InputReport(
@@ -106,8 +108,10 @@ def load_citations(
         report.flags = {flag: count for flag, count in flags.items() if count}
         _summarise(connection, report)
         patents.refuse_empty(report, path)
-        ledger.record(connection, report, sha256=table.sha256, file_bytes=table.bytes, key=key)
-        connection.commit()
+        ledger.finish(
+            settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
+            key=key, accept=accept, dry_run=dry_run,
+        )  # fmt: skip
     return report
 
 

@@ -37,13 +37,16 @@ def load_patents(
     *,
     dataset: str | None = None,
     layout: str | None = None,
+    accept: str | None = None,
+    dry_run: bool = False,
     progress: Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load `path` as the patents of `dataset` (by default its name), in place of what that held.
 
     Rows read = clean + refused, enforced by the data base. The same file with the same settings
-    changes nothing. Raises CoaggError in one line when the file cannot be taken; the data base is
-    then as it was.
+    changes nothing. A file that loses many rows is taken only with a reason, `accept`; with
+    `dry_run` everything is done and nothing kept. Raises CoaggError in one line when the file
+    cannot be taken; the data base is then as it was.
     """
     table = patent_trs.open_patents(path)
     chosen = patent_layouts.choose(layout, table.headers, KIND, path)
@@ -56,7 +59,6 @@ def load_patents(
         done = ledger.unchanged(connection, KIND, dataset, table.sha256, key)
         if done is not None:
             return done
-        ledger.keep_file(settings, path, table.sha256)
         database.run_file(connection, RULES / "10_incoming.sql", {"dataset": dataset})
         report = ledger.InputReport(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
@@ -77,8 +79,10 @@ def load_patents(
         database.run_file(connection, RULES / "40_publish.sql")
         _summarise(connection, report)
         refuse_empty(report, path)
-        ledger.record(connection, report, sha256=table.sha256, file_bytes=table.bytes, key=key)
-        connection.commit()
+        ledger.finish(
+            settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
+            key=key, accept=accept, dry_run=dry_run,
+        )  # fmt: skip
     return report
 
 
