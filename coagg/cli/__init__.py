@@ -14,6 +14,7 @@ from coagg.cli import (
     demo,
     estimate,
     index,
+    inspect,
     layouts,
     load,
     map,
@@ -23,6 +24,7 @@ from coagg.cli import (
     show,
     simulate,
     tables,
+    unload,
 )
 from coagg.cli.faults import run
 from coagg.version import VERSION
@@ -41,6 +43,8 @@ app = typer.Typer(
 app.add_typer(db.app, name="db")
 app.add_typer(load.app, name="load")
 app.command("layouts")(layouts.layouts)
+app.add_typer(unload.app, name="unload")
+app.command("inspect")(inspect.inspect)
 app.command("index")(index.index)
 app.command("compare")(compare.compare)
 app.command("panel")(panel.panel)

@@ -37,6 +37,13 @@ def rebuild(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and why. Do nothing.")
     ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Withdraw what is loaded and the list of inputs does not name (coagg unload).",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Do every step again.")] = False,
     workers: Workers = CORES,
     json: Json = False,
@@ -47,8 +54,11 @@ def rebuild(
     nothing: it says what would be done, and what may be done when a step before it gives other
     rows. A step that fails
     leaves what was there, and the exit code is 2. Fit for a nightly schedule: a second rebuild of
-    the same data base does not start while one is running.
+    the same data base does not start while one is running. What is loaded and not in the list of
+    inputs is named, and with --prune withdrawn.
     """
+    if prune and inputs is None:
+        raise CoaggError("--prune needs the list of inputs: --inputs FILE")
     from coagg import database, prepare
     from coagg.rebuild import engine
     from coagg.rebuild.manifest import Manifest, read_manifest
@@ -67,8 +77,11 @@ def rebuild(
         with progress("rebuild", "finished steps are kept; call again to go on") as bar:
             chain = Chain(
                 configured, manifest, workers,
-                lambda step, done, total: bar.show(done, total, stage=step), absent,
+                lambda step, done, total: bar.show(done, total, stage=step), absent, prune,
             )  # fmt: skip
+            unlisted = [] if prune else [" ".join(one) for one in chain.unlisted()]
+            if unlisted:
+                answer.note(f"loaded, not listed: {', '.join(unlisted)} (--prune withdraws them)")
             steps = chain.steps(tuple(survey_year or ()))
             if absent:
                 report = engine.from_nothing(steps, lambda outcome: _say(answer, outcome))

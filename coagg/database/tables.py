@@ -19,6 +19,7 @@ METADATA = sa.MetaData()
 TYPES: dict[str, TypeEngine] = {
     "text": sa.Text(),
     "text[]": postgresql.ARRAY(sa.Text()),
+    "integer[]": postgresql.ARRAY(sa.Integer()),
     "smallint": sa.SmallInteger(),
     "integer": sa.Integer(),
     "bigint": sa.BigInteger(),
@@ -270,7 +271,7 @@ LAYERS: dict[str, dict[str, str]] = {
         "latest view": """
             measurement_id integer, country text, table_name text, options jsonb, run_id integer,
             specification jsonb, specification_sha256 text, data_sha256 text, inputs jsonb,
-            code_version text, estimated_at timestamp
+            survey_years integer[], code_version text, estimated_at timestamp
         """,
         "refusal": """
             measurement_id integer, table_name text, options jsonb, inputs jsonb, reason text,
@@ -279,7 +280,7 @@ LAYERS: dict[str, dict[str, str]] = {
         "run": """
             run_id integer, measurement_id integer, table_name text, specification jsonb,
             specification_sha256 text, data_sha256 text, options jsonb, code_version text,
-            estimated_at timestamp, inputs jsonb?
+            estimated_at timestamp, inputs jsonb?, survey_years integer[]
         """,
     },
 }

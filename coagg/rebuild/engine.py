@@ -91,7 +91,7 @@ def rebuild(
         report.outcomes.append(outcome)
         say(outcome)
 
-    with _only_one(settings):
+    with only_one(settings):
         state: dict[str, str] = {}
         for step in steps:
             blocked = [n for n in step.needs if state.get(n) in ("failed", "left out")]
@@ -164,9 +164,12 @@ def _record(settings: Settings, name: str, why: str, said: str, seconds: float) 
 
 
 @contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the data base against rebuilds and withdrawals. Raises CoaggError when it is held."""
     with database.connect(settings, autocommit=True) as guard:
         row = guard.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
         if not (row and row[0]):
-            raise CoaggError("another rebuild of this data base is running: wait for it to end")
+            raise CoaggError(
+                "another rebuild of this data base is running, or a withdrawal: wait for it to end"
+            )
         yield

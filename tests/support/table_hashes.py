@@ -27,7 +27,7 @@ DIGITS = 10
 # the bookkeeping, names of partitions.
 VOLATILE = re.compile(
     r".*_at|seconds|.*_seconds|code_version|.*sha256|(input_)?load_id|partition_name|version_num"
-    r"|parts"
+    r"|parts|gate"
 )
 
 COLUMNS = """
