@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from coagg.database import server
+from coagg.database import holders, server, waiting
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
 if TYPE_CHECKING:
     import sqlalchemy
+    from alembic.config import Config
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
 UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
+SCHEMAS = ("ops", "reference", "clean", "coagglomeration", "panel", "estimates")
+NOT_UPGRADED = "the data base was not upgraded"
 
 
 def conninfo(settings: Settings | None = None) -> str:
@@ -57,7 +60,16 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
-    """A psycopg connection; CoaggError in one line when the server cannot be had."""
+    """A psycopg connection; CoaggError in one line when the server cannot be had.
+
+    A server that says it is starting is waited for. One that does not answer is `ServerAway`.
+    """
+    return waiting.patiently(
+        lambda: _connect(settings, options), lambda fault: getattr(fault, "starting", False)
+    )
+
+
+def _connect(settings: Settings | None, options: dict[str, Any]) -> psycopg.Connection:
     target = conninfo(settings)
     try:
         return psycopg.connect(target, connect_timeout=10, **options)
@@ -65,9 +77,10 @@ def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connect
         remedy = "is it running? (coagg db status)"
         if f'database "{psycopg.conninfo.conninfo_to_dict(target).get("dbname")}"' in str(fault):
             remedy = "coagg db upgrade makes it"
-        raise CoaggError(
-            f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
-        ) from None
+        said = f"no connection to {_named(target)}: {_one_line(fault)}; {remedy}"
+        if waiting.is_temporary(fault):
+            raise waiting.ServerAway(said, waiting.is_starting(fault)) from None
+        raise CoaggError(said) from None
 
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
@@ -81,7 +94,7 @@ def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
 
 def exists(settings: Settings) -> bool:
     """True when the configured data base exists on its server."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         row = connection.execute(
             "SELECT 1 FROM pg_database WHERE datname = %s", (database_name(settings),)
         ).fetchone()
@@ -93,7 +106,7 @@ def create(settings: Settings) -> None:
     name = database_name(settings)
     if exists(settings):
         return
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         try:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
@@ -111,7 +124,7 @@ def create(settings: Settings) -> None:
 
 def drop(settings: Settings) -> None:
     """Drop the configured data base and everything in it."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         connection.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
                 sql.Identifier(database_name(settings))
@@ -121,7 +134,6 @@ def drop(settings: Settings) -> None:
 
 def upgrade(settings: Settings | None = None) -> list[str]:
     """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
-    from alembic import command
     from alembic.config import Config
 
     settings = settings or read_settings()
@@ -133,15 +145,37 @@ def upgrade(settings: Settings | None = None) -> list[str]:
         _check_extension(guard)
         configuration = Config()
         configuration.set_main_option("script_location", str(MIGRATIONS_CODE))
-        with engine(settings).connect() as connection:
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+        _migrate(settings, configuration)
         after = _revision(guard)
         if after != before:
             done.append(f"schema {before or 'empty'} -> {after}")
         with connect(settings) as connection_:
             done += apply_definitions(connection_)
     return done
+
+
+def _migrate(settings: Settings, configuration: Config) -> None:
+    """Run the migrations, all of them or none, in tries that never wait long for a reader."""
+    import sqlalchemy
+    from alembic import command
+
+    for left in reversed(range(holders.TRIES)):
+        try:
+            with engine(settings).connect() as connection:
+                connection.exec_driver_sql(f"SET lock_timeout = {holders.TIMEOUT_MS}")
+                connection.commit()
+                configuration.attributes["connection"] = connection
+                command.upgrade(configuration, "head")
+                return
+        except (sqlalchemy.exc.OperationalError, psycopg.errors.LockNotAvailable) as fault:
+            cause = getattr(fault, "orig", fault)
+            if not isinstance(cause, psycopg.errors.LockNotAvailable):
+                raise
+            if not left:
+                with connect(settings) as asking:
+                    found = holders.holders(asking, SCHEMAS)
+                seconds = holders.TRIES * holders.TIMEOUT_MS / 1000
+                raise CoaggError(holders.held_by(found, NOT_UPGRADED, seconds)) from None
 
 
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
@@ -151,8 +185,12 @@ def apply_definitions(connection: psycopg.Connection) -> list[str]:
     row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
     if row and row[0] == digest:
         return []
-    for file in files:
-        run_file(connection, file)
+
+    def apply() -> None:
+        for file in files:
+            run_file(connection, file)
+
+    holders.alone(connection, apply, SCHEMAS, NOT_UPGRADED, tries=holders.TRIES)
     connection.execute("DELETE FROM ops.definitions")
     connection.execute("INSERT INTO ops.definitions (sha256) VALUES (%s)", (digest,))
     connection.commit()
@@ -204,25 +242,32 @@ def snapshot(settings: Settings | None = None) -> psycopg.Connection:
 
 
 @contextmanager
-def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
+def maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
     """An autocommit connection to a data base that is always there."""
+    connection = waiting.patiently(
+        lambda: _maintain(settings), lambda fault: getattr(fault, "starting", False)
+    )
+    with connection:
+        yield connection
+
+
+def _maintain(settings: Settings) -> psycopg.Connection:
     target = psycopg.conninfo.conninfo_to_dict(conninfo(settings))
     fault: Exception | None = None
     for name in ("postgres", "template1", target.get("dbname")):
         try:
-            connection = psycopg.connect(
+            return psycopg.connect(
                 psycopg.conninfo.make_conninfo("", **{**target, "dbname": name}),
                 autocommit=True,
                 connect_timeout=10,
             )
         except psycopg.OperationalError as this:
             fault = this
-            continue
-        with connection:
-            yield connection
-        return
     assert fault is not None
-    raise CoaggError(f"no connection to the server: {_one_line(fault)}; check COAGG_DATABASE_URL")
+    said = f"no connection to the server: {_one_line(fault)}; check COAGG_DATABASE_URL"
+    if waiting.is_temporary(fault):
+        raise waiting.ServerAway(said, waiting.is_starting(fault))
+    raise CoaggError(said)
 
 
 def _revision(connection: psycopg.Connection) -> str | None:

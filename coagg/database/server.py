@@ -193,6 +193,7 @@ def _initialise(server: Server, bin_dir: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ROLE, "--encoding", "UTF8"]
     command += ["--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
+    command += ["--data-checksums"]  # a disk that damages pages is noticed when they are read
     done = _as_owner(server, command)
     if done.returncode:
         raise CoaggError(f"initdb failed in {new}: {_last_line(done)}")

@@ -25,6 +25,7 @@ from coagg.etl.matching import patents as patent_match
 from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
 from coagg.etl.reference import load as reference
+from coagg.rebuild import room
 from coagg.rebuild.engine import Parts, Step, digest
 from coagg.rebuild.manifest import FirmFile, IndexChoice, InputOutput, Manifest
 from coagg.settings import SQL, Settings
@@ -73,6 +74,9 @@ class Chain:
         if self.manifest.input_output is not None:
             made.append(self._input_output(self.manifest.input_output))
         loads = tuple(step.name for step in made)
+        # what a step does not read, it does not wait for
+        chinese = tuple(n for n in loads if n.startswith("firms CN "))
+        applications = tuple(n for n in loads if n.startswith("patents "))
         with database.connect(self.settings) as connection:
             has_firms = bool(connection.execute(LOADED, ("CN",)).fetchall())
             has_patents = bool(connection.execute(INPUTS, (["patents"],)).fetchall())
@@ -84,9 +88,9 @@ class Chain:
         firms_at_hand = has_firms or any(f.country == "CN" for f in files)
         patents_at_hand = has_patents or bool(self.manifest.patents)
         if firms_at_hand:
-            made.append(self._match_firms(loads))
+            made.append(self._match_firms(chinese))
         if firms_at_hand and patents_at_hand:
-            made.append(self._match_patents((*loads, "match firms")))
+            made.append(self._match_patents((*chinese, *applications, "match firms")))
         index_years = self._index_years(years)
         made += [self._index("CN", year, loads) for year in index_years]
         if not patents_at_hand:  # a panel without them would show innovation as nought
@@ -127,7 +131,10 @@ class Chain:
                 f"{report.rows_refused:,} refused"
             )
 
-        return Step(f"firms {file.country} {file.survey_year}", parts, run)
+        def needed(connection: psycopg.Connection) -> int:
+            return room.of_year(connection, file.file, file.country, file.survey_year)
+
+        return Step(f"firms {file.country} {file.survey_year}", parts, run, room=needed)
 
     def _input(
         self, kind: str, file: Path, layout: str | None, needs: tuple[str, ...] = ()
@@ -151,7 +158,7 @@ class Chain:
                 f"{report.rows_refused:,} refused"
             )
 
-        return Step(f"{kind} {file.stem}", parts, run, needs)
+        return Step(f"{kind} {file.stem}", parts, run, needs, lambda c: room.of_file(file))
 
     def _input_output(self, table: InputOutput) -> Step:
         files = [f for f in (table.table_file, table.sectors_file, table.sector_map) if f]
@@ -255,9 +262,10 @@ class Chain:
 
         wanted = tuple(
             n for n in needs
-            if not n.startswith("index") or n in (f"index CN {year}", f"index GB {british}")
+            if not n.startswith(("index", "firms GB"))
+            or n in (f"index CN {year}", f"index GB {british}")
         )  # fmt: skip
-        return Step(f"panel {year}", parts, run, wanted)
+        return Step(f"panel {year}", parts, run, wanted, room.of_panel)
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
         def measured(connection: psycopg.Connection) -> int | None:
@@ -281,6 +289,10 @@ class Chain:
     def _sha256(self, path: Path) -> str:
         """Hash of an input file, read once: a step asks before and after it is done."""
         if path not in self.hashes:
+            if not path.is_file():
+                raise CoaggError(
+                    f"{path}: no such file: bring it back, or take it out of the list of inputs"
+                )
             with path.open("rb") as file:
                 self.hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         return self.hashes[path]

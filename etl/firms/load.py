@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database import holders
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
@@ -303,21 +304,14 @@ def _publish(
     swap from holding up every reader behind it.
     """
     year = (report.country, report.survey_year)
-    for attempt in range(SWAP_TRIES):
-        try:
-            with connection.transaction():
-                connection.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
-                )
-                connection.execute("SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
-            break
-        except psycopg.errors.LockNotAvailable:
-            if attempt + 1 == SWAP_TRIES:
-                raise CoaggError(
-                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
-                    "seconds, the year was not replaced: end the long query (coagg db psql, "
-                    "pg_stat_activity) and load again"
-                ) from None
+    holders.alone(
+        connection,
+        lambda: connection.execute("SELECT clean.publish_year(%s, %s, %s)", (*year, partition)),
+        ["clean.firm"],
+        "the year was not replaced",
+        tries=SWAP_TRIES,
+        timeout_ms=SWAP_TIMEOUT_MS,
+    )
     connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
     connection.execute(
         "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
