@@ -114,7 +114,7 @@ def withdraw_firms(
             connection.rollback()
             return report
         firms.in_a_quiet_moment(
-            connection, "SELECT clean.withdraw_year(%s, %s)", (country, survey_year)
+            connection, "SELECT clean.withdraw_year(%s, %s)", (country, survey_year), "withdrawn"
         )
         connection.execute(
             "UPDATE ops.load SET superseded_at = now(), withdrawn_reason = %(reason)s "

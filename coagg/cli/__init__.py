@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from coagg.cli import (
+    backup,
     check,
     compare,
     db,
@@ -21,8 +22,10 @@ from coagg.cli import (
     match,
     panel,
     rebuild,
+    schedule,
     show,
     simulate,
+    status,
     tables,
     unload,
 )
@@ -51,6 +54,10 @@ app.command("panel")(panel.panel)
 app.command("estimate")(estimate.estimate)
 app.command("tables")(tables.tables_)
 app.command("rebuild")(rebuild.rebuild)
+app.command("status")(status.status)
+app.add_typer(schedule.app, name="schedule")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(match.app, name="match")
 app.add_typer(show.app, name="show")
 app.command("map")(map.map_)

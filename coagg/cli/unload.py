@@ -35,10 +35,10 @@ def unload_firms(
     coagg check names them, coagg rebuild makes them again.
     """
     from coagg import withdraw
-    from coagg.rebuild.engine import only_one
+    from coagg.rebuild.guard import Guard
 
     configured = prepared()
-    with only_one(configured):
+    with Guard(configured):
         report = withdraw.withdraw_firms(
             configured, survey_year, country.value, reason=why or withdraw.WHY, dry_run=dry_run
         )
@@ -47,10 +47,10 @@ def unload_firms(
 
 def _unload(kind: str, name: str, why: str | None, dry_run: bool, json: bool) -> None:
     from coagg import withdraw
-    from coagg.rebuild.engine import only_one
+    from coagg.rebuild.guard import Guard
 
     configured = prepared()
-    with only_one(configured):
+    with Guard(configured):
         report = withdraw.withdraw_input(
             configured, kind, name, reason=why or withdraw.WHY, dry_run=dry_run
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import pq, sql
 
-from coagg.database import faults, server
+from coagg.database import faults, holders, server, waiting
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
 UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
+SCHEMAS = ("ops", "reference", "clean", "coagglomeration", "panel", "estimates")
+NOT_UPGRADED = "the data base was not upgraded"
 
 
 def conninfo(settings: Settings | None = None) -> str:
@@ -68,14 +70,22 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
-    """A psycopg connection; CoaggError in one line when the server cannot be had."""
+    """A psycopg connection; CoaggError in one line when the server cannot be had.
+
+    A server that says it is starting is waited for. One that does not answer is `ServerAway`.
+    """
+    return waiting.patiently(
+        lambda: _connect(settings, options), lambda fault: getattr(fault, "starting", False)
+    )
+
+
+def _connect(settings: Settings | None, options: dict[str, Any]) -> psycopg.Connection:
     target = conninfo(settings)
     try:
         return psycopg.connect(target, connect_timeout=10, **options)
     except psycopg.OperationalError as fault:
-        raise CoaggError(
-            f"no connection to {_named(target)}: {faults.cause_and_remedy(fault, settings)}"
-        ) from None
+        said = f"no connection to {_named(target)}: {faults.cause_and_remedy(fault, settings)}"
+        raise waiting.away(fault, said) from None
 
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
@@ -89,7 +99,7 @@ def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
 
 def exists(settings: Settings) -> bool:
     """True when the configured data base exists on its server."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         row = connection.execute(
             "SELECT 1 FROM pg_database WHERE datname = %s", (database_name(settings),)
         ).fetchone()
@@ -101,7 +111,7 @@ def create(settings: Settings) -> None:
     name = database_name(settings)
     if exists(settings):
         return
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         try:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
@@ -119,7 +129,7 @@ def create(settings: Settings) -> None:
 
 def drop(settings: Settings) -> None:
     """Drop the configured data base and everything in it."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         connection.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
                 sql.Identifier(database_name(settings))
@@ -129,7 +139,6 @@ def drop(settings: Settings) -> None:
 
 def upgrade(settings: Settings | None = None) -> list[str]:
     """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
-    from alembic import command
 
     settings = settings or read_settings()
     create(settings)
@@ -138,10 +147,7 @@ def upgrade(settings: Settings | None = None) -> list[str]:
         guard.execute("SELECT pg_advisory_lock(%s)", (UPGRADE_LOCK,))
         before = _revision(guard)
         _check_extension(guard)
-        configuration = _configuration()
-        with engine(settings).connect() as connection:
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+        _migrate(settings, _configuration())
         after = _revision(guard)
         if after != before:
             done.append(f"schema {before or 'empty'} -> {after}")
@@ -181,14 +187,42 @@ def _definitions() -> tuple[list[Path], str]:
     ).hexdigest()
 
 
+def _migrate(settings: Settings, configuration: Config) -> None:
+    """Run the migrations, all of them or none, in tries that never wait long for a reader."""
+    import sqlalchemy
+    from alembic import command
+
+    for left in reversed(range(holders.TRIES)):
+        try:
+            with engine(settings).connect() as connection:
+                connection.exec_driver_sql(f"SET lock_timeout = {holders.TIMEOUT_MS}")
+                connection.commit()
+                configuration.attributes["connection"] = connection
+                command.upgrade(configuration, "head")
+                return
+        except (sqlalchemy.exc.OperationalError, psycopg.errors.LockNotAvailable) as fault:
+            cause = getattr(fault, "orig", fault)
+            if not isinstance(cause, psycopg.errors.LockNotAvailable):
+                raise
+            if not left:
+                with connect(settings) as asking:
+                    found = holders.holders(asking, SCHEMAS)
+                seconds = holders.TRIES * holders.TIMEOUT_MS / 1000
+                raise CoaggError(holders.held_by(found, NOT_UPGRADED, seconds)) from None
+
+
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
     """Re-apply all of sql/definitions, in one transaction, when any file of it changed."""
     files, digest = _definitions()
     row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
     if row and row[0] == digest:
         return []
-    for file in files:
-        run_file(connection, file)
+
+    def apply() -> None:
+        for file in files:
+            run_file(connection, file)
+
+    holders.alone(connection, apply, SCHEMAS, NOT_UPGRADED, tries=holders.TRIES)
     connection.execute("DELETE FROM ops.definitions")
     connection.execute("INSERT INTO ops.definitions (sha256) VALUES (%s)", (digest,))
     connection.commit()
@@ -240,27 +274,30 @@ def snapshot(settings: Settings | None = None) -> psycopg.Connection:
 
 
 @contextmanager
-def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
+def maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
     """An autocommit connection to a data base that is always there."""
+    connection = waiting.patiently(
+        lambda: _maintain(settings), lambda fault: getattr(fault, "starting", False)
+    )
+    with connection:
+        yield connection
+
+
+def _maintain(settings: Settings) -> psycopg.Connection:
     target = psycopg.conninfo.conninfo_to_dict(conninfo(settings))
     fault: psycopg.Error | None = None
     for name in ("postgres", "template1", target.get("dbname")):
         try:
-            connection = psycopg.connect(
+            return psycopg.connect(
                 psycopg.conninfo.make_conninfo("", **{**target, "dbname": name}),
                 autocommit=True,
                 connect_timeout=10,
             )
         except psycopg.OperationalError as this:
             fault = this
-            continue
-        with connection:
-            yield connection
-        return
     assert fault is not None
-    raise CoaggError(
-        f"no connection to the server: {faults.cause_and_remedy(fault, settings)}"
-    ) from None
+    said = f"no connection to the server: {faults.cause_and_remedy(fault, settings)}"
+    raise waiting.away(fault, said) from None
 
 
 def _revision(connection: psycopg.Connection) -> str | None:

@@ -22,8 +22,9 @@ from coagg.console import table, truth_table
 from coagg.demo.findings import Findings, find
 from coagg.demo.report import write_report
 from coagg.errors import CoaggError
-from coagg.rebuild.engine import Outcome, rebuild
+from coagg.rebuild.engine import rebuild
 from coagg.rebuild.manifest import read_manifest
+from coagg.rebuild.report import Outcome
 from coagg.rebuild.steps import Chain
 from coagg.settings import PROGRAM, Settings
 from coagg.simulation import write as simulation

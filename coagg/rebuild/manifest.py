@@ -186,9 +186,7 @@ def _one(path: Path, where: str, entry: Any, kind: type) -> Any:
         if not right:
             raise CoaggError(f"{path}: {where}.{name} is {value!r}; {stated} is wanted")
         if "Path" in stated:
-            value = path.parent / value
-            if not value.is_file():
-                raise CoaggError(f"{path}: {where}.{name}: no file {value}")
+            value = path.parent / value  # a file that is missing fails its own step, no other
         values[name] = tuple(value) if isinstance(value, list) else value
     try:
         return kind(**values)

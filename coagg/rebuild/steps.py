@@ -23,6 +23,7 @@ from coagg.etl.matching import firms as firm_panel
 from coagg.etl.matching import patents as patent_match
 from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
+from coagg.rebuild import room
 from coagg.rebuild.engine import OLD_SCHEMA, Step
 from coagg.rebuild.manifest import FirmFile, IndexChoice, InputFile, InputOutput, Manifest
 from coagg.settings import Settings
@@ -59,11 +60,14 @@ class Chain:
         made = [self._withdrawal(*one) for one in self.unlisted(years)] if self.prune else []
         made += [self._firms(f) for f in files]
         made += [self._input("patents", f) for f in self.manifest.patents]
-        listed = tuple(step.name for step in made if step.name.startswith("patents "))
+        listed = tuple(step.name for step in made if " patents " in f" {step.name}")
         made += [self._input("citations", f, listed) for f in self.manifest.citations]
         if self.manifest.input_output is not None:
             made.append(self._input_output(self.manifest.input_output))
         loads = tuple(step.name for step in made)
+        # what a step does not read, it does not wait for
+        chinese = tuple(n for n in loads if n.removeprefix("withdraw ").startswith("firms CN "))
+        applications = tuple(n for n in loads if n.removeprefix("withdraw ").startswith("patents "))
         has_firms, has_patents = bool(self._ask(YEARS, "CN")), bool(self._ask(PATENTS))
         if not made and not has_firms:
             raise CoaggError(
@@ -73,9 +77,9 @@ class Chain:
         firms_at_hand = has_firms or any(f.country == "CN" for f in files)
         patents_at_hand = has_patents or bool(self.manifest.patents)
         if firms_at_hand:
-            made.append(self._match_firms(loads))
+            made.append(self._match_firms(chinese))
         if firms_at_hand and patents_at_hand:
-            made.append(self._match_patents((*loads, "match firms")))
+            made.append(self._match_patents((*chinese, *applications, "match firms")))
         index_years = self._index_years(years)
         made += [self._index("CN", year, loads) for year in index_years]
         if not patents_at_hand:  # a panel without them would show innovation as nought
@@ -136,6 +140,7 @@ class Chain:
             f"firms {file.country} {file.survey_year}",
             lambda connection: why_firms(connection, file.file, file.survey_year, **said),
             run,
+            room=lambda c: room.of_year(c, file.file, file.country, file.survey_year),
         )
 
     def _input(self, kind: str, listed: InputFile, needs: tuple[str, ...] = ()) -> Step:
@@ -153,6 +158,7 @@ class Chain:
             lambda connection: why(connection, file, layout=layout),
             run,
             needs,
+            lambda connection: room.of_file(file),
         )
 
     def _input_output(self, table: InputOutput) -> Step:
@@ -232,9 +238,10 @@ class Chain:
 
         wanted = tuple(
             n for n in needs
-            if not n.startswith("index") or n in (f"index CN {year}", f"index GB {british}")
+            if not n.startswith(("index", "firms GB"))
+            or n in (f"index CN {year}", f"index GB {british}")
         )  # fmt: skip
-        return Step(f"panel {year}", why, run, wanted)
+        return Step(f"panel {year}", why, run, wanted, room.of_panel)
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
         tables, years = load_specifications(), self.manifest.index.years

@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database import holders
 from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
@@ -298,7 +299,9 @@ def _publish(
 ) -> None:
     """Swap partition, refused rows and ledger row, all in the caller's transaction."""
     year = (report.country, report.survey_year)
-    in_a_quiet_moment(connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
+    in_a_quiet_moment(
+        connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition), "replaced"
+    )
     connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
     connection.execute(
         "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
@@ -323,28 +326,16 @@ def _publish(
 
 
 def in_a_quiet_moment(
-    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...]
+    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...], what: str
 ) -> None:
     """Execute a statement that takes a year out of clean.firm, when nobody reads the table.
 
-    DETACH wants the table to itself for a moment; a short lock_timeout, retried, keeps a waiting
-    swap from holding up every reader behind it. Raises CoaggError when the moment does not come.
+    `what`: replaced or withdrawn, for the CoaggError that names who read it all the time.
     """
-    for attempt in range(SWAP_TRIES):
-        try:
-            with connection.transaction():
-                connection.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
-                )
-                connection.execute(statement, values)
-            break
-        except psycopg.errors.LockNotAvailable:
-            if attempt + 1 == SWAP_TRIES:
-                raise CoaggError(
-                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
-                    "seconds, the year was not replaced: end the long query (coagg db psql, "
-                    "pg_stat_activity) and load again"
-                ) from None
+    holders.alone(
+        connection, lambda: connection.execute(statement, values), ["clean.firm"],
+        f"the year was not {what}", tries=SWAP_TRIES, timeout_ms=SWAP_TIMEOUT_MS,
+    )  # fmt: skip
 
 
 def _summarise(connection: psycopg.Connection, report: LoadReport, partition: str) -> None:

@@ -8,7 +8,8 @@ from support.rebuilt import chain, states, whys
 
 from coagg import database, withdraw
 from coagg.errors import CoaggError
-from coagg.rebuild.engine import only_one, rebuild
+from coagg.rebuild.engine import rebuild
+from coagg.rebuild.guard import Guard
 from coagg.rebuild.manifest import read_manifest
 from coagg.rebuild.stale import older_results
 
@@ -168,7 +169,7 @@ def test_a_truncated_file_fails_its_step_and_leaves_the_year(copied, inputs):
 
 
 def test_nothing_is_withdrawn_while_a_rebuild_runs(db_settings, run_coagg):
-    with only_one(db_settings):
+    with Guard(db_settings):
         for words in (("firms", "--survey-year", 2013), ("patents", "p")):
             code, _, err = run_coagg("unload", *words)
             assert (code, err.count("\n")) == (2, 1)

@@ -195,8 +195,10 @@ def test_a_long_query_holds_the_swap_up_and_then_is_named(db_settings, tmp_path,
     load(db_settings, survey(tmp_path / "a.csv", 20))
     with database.connect(db_settings) as connection:
         connection.execute("SELECT count(*) FROM clean.firm")  # its lock stays until the end
-        with pytest.raises(CoaggError, match="the year was not replaced"):
+        with pytest.raises(CoaggError, match="the year was not replaced") as refused:
             load(db_settings, survey(tmp_path / "b.csv", 30))
+        assert f"process {connection.info.backend_pid} of" in str(refused.value)
+        assert "idle in transaction since" in str(refused.value)
     assert one(db_settings, "SELECT count(*) FROM clean.firm") == (20,)
 
 

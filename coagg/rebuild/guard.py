@@ -1,0 +1,87 @@
+"""One rebuild of a data base at a time, also over a restart of its server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+import psycopg
+
+from coagg import database
+from coagg.database import waiting
+from coagg.errors import CoaggError
+from coagg.settings import Settings
+
+LOCK = 7_234_092  # advisory key: one rebuild of a data base at a time
+
+
+class Guard:
+    """Holds the lock of rebuilds and withdrawals by a connection of its own, taken anew when lost.
+
+    As a context manager. `connection` is another one, for short writes about the run. Raises
+    CoaggError when another rebuild holds the lock.
+    """
+
+    def __init__(self, settings: Settings, note: Callable[[str], None] | None = None) -> None:
+        self.settings = settings
+        self._note = note
+
+    def __enter__(self) -> Guard:
+        self._open()
+        if not self._take():
+            self._close()
+            raise CoaggError(
+                "another rebuild or withdrawal of this data base is running: wait for it to end"
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._close()
+
+    def renew(self) -> None:
+        """Wait for a server that went away, and hold the lock again.
+
+        Raises CoaggError when it does not come back in time, or another rebuild began meanwhile.
+        """
+        waiting.patiently(self._renew, say=self._note)
+
+    def _renew(self) -> None:
+        try:
+            self._holder.execute("SELECT 1")
+            self.connection.execute("SELECT 1")
+            return  # another connection was lost, not these
+        except psycopg.Error:
+            self._close()
+        self._open()
+        if not self._take():
+            raise CoaggError("another rebuild of this data base began while the server was away")
+
+    def _open(self) -> None:
+        self._holder = database.connect(self.settings, autocommit=True)
+        self.connection = database.connect(self.settings, autocommit=True)
+
+    def _close(self) -> None:
+        self._holder.close()
+        self.connection.close()
+
+    def _take(self) -> bool:
+        row = self._holder.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+        return bool(row and row[0])
+
+
+HELD = """
+SELECT EXISTS (
+    SELECT FROM pg_locks
+     WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND objsubid = 1
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+
+
+def held(connection: psycopg.Connection) -> bool:
+    """True while a rebuild of this data base holds the lock."""
+    row = connection.execute(HELD, (LOCK,)).fetchone()
+    return bool(row and row[0])
