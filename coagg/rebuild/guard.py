@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 import psycopg
@@ -39,6 +40,8 @@ class Guard:
         self, kind: type[BaseException] | None, fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
+        with suppress(psycopg.Error):  # a closed connection keeps its lock until the server sees it
+            self._holder.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
         self._close()
 
     def renew(self) -> None:

@@ -8,6 +8,7 @@ the old one's place together with the ledger row. A kill leaves the data base as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString
@@ -193,6 +194,8 @@ class YearLock:
             ) from None
 
     def __exit__(self, *_: object) -> None:
+        with suppress(psycopg.Error):  # a closed connection keeps its lock until the server sees it
+            self.connection.rollback()
         self.connection.close()
 
 

@@ -10,6 +10,7 @@ from coagg.database import space, waiting
 from coagg.database.fingerprint import NEVER
 from coagg.errors import CoaggError
 from coagg.rebuild.engine import Step, rebuild
+from coagg.rebuild.guard import Guard, held
 
 RUN = "SELECT outcome, error, finished_at IS NOT NULL, pid, database_bytes_after FROM ops.run"
 STEPS = "SELECT step, state, why, said, tries FROM ops.run_step ORDER BY run_id, number"
@@ -70,6 +71,46 @@ def test_a_step_is_written_when_it_begins(empty_settings):
     seen = []
     rebuild(empty_settings, [step("one", lambda: seen.append(query(empty_settings, STEPS)) or "")])
     assert seen == [[("one", "running", "never done", "", 1)]]
+
+
+def test_what_is_recorded_of_a_step_says_all_of_it(empty_settings):
+    def grow():
+        query(empty_settings, "CREATE TABLE ops.grown AS SELECT generate_series(1, 200000) AS n")
+        return "200,000 rows"
+
+    steps = [
+        step("good", grow),
+        step("bad", raises(CoaggError("the file is wrong"))),
+        step("broken", raises(KeyError("x"))),
+        step("after", lambda: "", "bad"),
+    ]
+    with database.connect(empty_settings) as connection:
+        seen = space.free_bytes(empty_settings, connection) is not None
+    rebuild(empty_settings, steps)
+    names = (
+        "state", "why", "said", "traceback IS NOT NULL", "seconds >= 0",
+        "peak_memory_bytes > 10000000", "database_bytes_after - database_bytes_before",
+        "disk_free_before > 0 AND disk_free_after > 0", "finished_at >= started_at",
+    )  # fmt: skip
+    good, bad, broken, after = query(
+        empty_settings, f"SELECT {', '.join(names)} FROM ops.run_step ORDER BY number"
+    )
+    assert good[:6] == ("done", NEVER, "200,000 rows", False, True, True)
+    assert good[6] > 200_000 * 24
+    assert bad[:6] == ("failed", NEVER, "the file is wrong", False, True, True)
+    assert broken[:2] + broken[3:6] == ("failed", NEVER, True, True, True)
+    assert after[:4] == ("left out", "bad is not done", "", False)
+    for one in (good, bad, broken):
+        assert one[7:] == (True if seen else None, True)
+        assert one[6] >= 0
+
+
+def test_one_rebuild_right_after_another_finds_the_lock_free(empty_settings):
+    with database.connect(empty_settings, autocommit=True) as watching:
+        for _ in range(50):
+            with Guard(empty_settings):
+                assert held(watching)
+            assert not held(watching)
 
 
 def test_a_dry_run_leaves_no_record(empty_settings):
