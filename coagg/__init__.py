@@ -52,11 +52,10 @@ if TYPE_CHECKING:
     from coagg.frames.transport import transport_cost as transport_cost
     from coagg.reader import Database as Database
     from coagg.reader import connect as connect
-    from coagg.rebuild.engine import rebuild as _rebuild
+    from coagg.rebuild.whole import rebuild_all as rebuild_all
     from coagg.settings import Settings as Settings
     from coagg.settings import read_settings as read_settings
 
-    rebuild_all = _rebuild
 
 # public name -> module; `module:name` where it is called otherwise there
 _WHERE = {
@@ -88,7 +87,7 @@ _WHERE = {
     "compare": "analysis.measurement.comparison",
     "build_panels": "analysis.panel.build",
     "estimate_tables": "analysis.tables.estimate",
-    "rebuild_all": "rebuild.engine:rebuild",
+    "rebuild_all": "rebuild.whole",
 }
 __all__ = ["CoaggError", "__version__", *_WHERE]
 

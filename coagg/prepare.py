@@ -21,12 +21,18 @@ def pending(settings: Settings) -> list[str]:
     return found
 
 
-def prepare(settings: Settings, **own: Any) -> list[str]:
+def prepare(settings: Settings, *, dry_run: bool = False, **own: Any) -> list[str]:
     """Upgrade the schema and load the reference data; returns what was done.
 
-    `own` are the user's own files, passed on to `coagg.etl.reference.load.load_reference`.
+    With `dry_run` the reference data are loaded and taken back; the schema is upgraded
+    all the same. `own` are the user's own files, passed on to
+    `coagg.etl.reference.load.load_reference`.
     """
     done = database.upgrade(settings)
     with database.connect(settings) as connection:
+        if dry_run:
+            connection.execute("SELECT 1")  # in a transaction already, so that nothing is committed
         report = reference.load_reference(connection, **own)
+        if dry_run:
+            connection.rollback()
     return done + report.lines()

@@ -28,6 +28,9 @@ from coagg.errors import CoaggError, remedy
 from coagg.settings import Settings
 from coagg.version import VERSION
 
+MAY_LOSE = 0.20  # of its rows, when a file replaces another: more is a file cut short
+LEAST_ROWS = 100  # fewer rows move by chance
+
 
 @dataclass
 class InputReport:
@@ -51,6 +54,8 @@ class InputReport:
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unchanged: bool = False
+    dry_run: bool = False
+    accepted: str | None = None
 
 
 # rows of a dataset in the tables; those of rows taken over by another are booked as refused
@@ -163,14 +168,78 @@ def record(
     connection.execute(
         "INSERT INTO ops.input_load (kind, dataset, file_name, file_sha256, file_bytes, "
         "file_format, file_encoding, layout, settings_sha256, inputs, rows_read, "
-        "rows_clean, rows_refused, counts, code_version) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_clean, rows_refused, counts, code_version, accepted_reason) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             report.kind, report.dataset, report.file, sha256, file_bytes, report.format,
             report.encoding, report.layout, made_from.sha256, Jsonb(made_from.as_json()),
             report.rows_read, report.rows_clean, report.rows_refused, Jsonb(counts), VERSION,
+            report.accepted,
         ),
     )  # fmt: skip
+
+
+def finish(
+    settings: Settings,
+    connection: psycopg.Connection,
+    report: InputReport,
+    path: Path,
+    *,
+    sha256: str,
+    file_bytes: int,
+    made_from: Fingerprint,
+    accept: str | None,
+    dry_run: bool,
+) -> None:
+    """End a load: keep the file, record and commit; with `dry_run` take everything back.
+
+    Raises CoaggError, with nothing kept, when the data set would lose more than `MAY_LOSE` of its
+    rows and `accept` does not say why that is right. A reason speaks of one file.
+    """
+    lost = _lost(connection, report, path, sha256, accept)
+    if dry_run:
+        connection.rollback()
+        report.dry_run = True
+        report.notes += [lost] if lost else []
+        return
+    if lost:
+        raise CoaggError(lost)
+    keep_file(settings, path, sha256)
+    record(connection, report, sha256=sha256, file_bytes=file_bytes, made_from=made_from)
+    connection.commit()
+
+
+def _lost(
+    connection: psycopg.Connection,
+    report: InputReport,
+    path: Path,
+    sha256: str,
+    accept: str | None,
+) -> str | None:
+    if accept is not None and not accept.strip():
+        raise CoaggError("--accept needs a reason: it is kept with the load")
+    row = connection.execute(
+        "SELECT rows_clean FROM ops.input_load "
+        "WHERE kind = %s AND dataset = %s AND superseded_at IS NULL",
+        (report.kind, report.dataset),
+    ).fetchone()
+    if row is None or row[0] < LEAST_ROWS or report.rows_clean >= (1 - MAY_LOSE) * row[0]:
+        return None
+    line = (
+        f"{path}: not taken as {report.kind} {report.dataset}: clean rows {row[0]:,} before, "
+        f"{report.rows_clean:,} now (at most -{MAY_LOSE:.0%} against what it replaces); "
+    )
+    if accept is None:
+        return line + 'if the file is right: --accept "why"'
+    used = connection.execute(
+        "SELECT file_name FROM ops.input_load WHERE kind = %s AND dataset = %s "
+        "AND accepted_reason = %s AND file_sha256 <> %s LIMIT 1",
+        (report.kind, report.dataset, accept.strip(), sha256),
+    ).fetchone()
+    if used:
+        return line + f"the reason was given for another file, {used[0]}: give one of its own"
+    report.accepted = accept.strip()
+    return None
 
 
 def keep_file(settings: Settings, path: Path, sha256: str) -> None:

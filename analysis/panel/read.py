@@ -36,7 +36,7 @@ FORMAT = "4"  # raise when the columns of the file change
 
 CELLS = sql.SQL(
     "SELECT {} FROM panel.industry_cell WHERE measurement_id = %s AND country = %s "
-    "ORDER BY survey_year, agglomeration_code, industry"
+    "AND survey_year = ANY(%s) ORDER BY survey_year, agglomeration_code, industry"
 ).format(sql.SQL(", ").join(map(sql.Identifier, (*CELL_KEYS, *CELL_COLUMNS))))
 BUILDS = """
 SELECT survey_year, input_sha256, built_at::text FROM panel.build
@@ -44,20 +44,30 @@ WHERE measurement_id = %s AND country = %s ORDER BY survey_year
 """
 
 
-def cell_frame(connection: psycopg.Connection, measurement_id: int, country: str) -> pd.DataFrame:
+def cell_frame(
+    connection: psycopg.Connection,
+    measurement_id: int,
+    country: str,
+    survey_years: Sequence[int] = (),
+) -> pd.DataFrame:
     """All cells: keys and columns of panel.industry_cell, ordered by year, agglomeration, industry.
 
-    Missing numbers are NaN. Raises CoaggError when the panel was not built.
+    Missing numbers are NaN; `survey_years` keeps only these. Raises CoaggError when the panel was
+    not built.
     """
-    _builds(connection, measurement_id, country)
+    years = [b[0] for b in _builds(connection, measurement_id, country, survey_years)]
     cursor = connection.cursor(binary=True)  # text would take twice the time
-    rows = cursor.execute(CELLS, (measurement_id, country)).fetchall()
+    rows = cursor.execute(CELLS, (measurement_id, country, years)).fetchall()
     frame = pd.DataFrame(rows, columns=[*CELL_KEYS, *CELL_COLUMNS])
     return frame.astype(dict.fromkeys(CELL_COLUMNS, "float64"))
 
 
-def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
+def pair_parquet(
+    settings: Settings, measurement_id: int, country: str, survey_years: Sequence[int] = ()
+) -> Path:
     """The Parquet file of all ordered pairs, made when there is none of the panel as it is now.
+
+    `survey_years` keeps only these.
 
     Columns: the keys and numbers of panel.industry_pair without measurement and country, ordered
     by year, agglomeration, j, k. Raises CoaggError when the panel was not built.
@@ -66,7 +76,7 @@ def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
     # the data base's name keeps the demo's panel apart from the real one's
     stem = f"{_stem(database.database_name(settings))}{country}-{measurement_id}-"
     with database.connect(settings) as connection:
-        builds = _builds(connection, measurement_id, country)
+        builds = _builds(connection, measurement_id, country, survey_years)
     place = folder / f"{stem}{_key(builds)}.parquet"
     if not place.exists():
         try:
@@ -75,7 +85,7 @@ def pair_parquet(settings: Settings, measurement_id: int, country: str) -> Path:
             with writing.aside(place) as part:
                 _write(settings, measurement_id, country, [int(b[0]) for b in builds], part)
                 with database.connect(settings) as connection:
-                    if _builds(connection, measurement_id, country) != builds:
+                    if _builds(connection, measurement_id, country, survey_years) != builds:
                         raise CoaggError(
                             f"the panel of measurement {measurement_id} was built again while it "
                             "was being read: call again"
@@ -127,14 +137,21 @@ def pair_table(
 
 
 def built_from(
-    connection: psycopg.Connection, measurement_id: int, country: str
+    connection: psycopg.Connection,
+    measurement_id: int,
+    country: str,
+    survey_years: Sequence[int] = (),
 ) -> list[tuple[int, str]]:
-    """Survey years of the panel and the hash of what each was made from."""
-    return [(year, sha256) for year, sha256, _ in _builds(connection, measurement_id, country)]
+    """Survey years of the panel, all or these, and the hash of what each was made from."""
+    builds = _builds(connection, measurement_id, country, survey_years)
+    return [(year, sha256) for year, sha256, _ in builds]
 
 
 def _builds(
-    connection: psycopg.Connection, measurement_id: int, country: str
+    connection: psycopg.Connection,
+    measurement_id: int,
+    country: str,
+    survey_years: Sequence[int] = (),
 ) -> list[tuple[int, str, str]]:
     builds = connection.execute(BUILDS, (measurement_id, country)).fetchall()
     if not builds:
@@ -142,7 +159,13 @@ def _builds(
             f"measurement {measurement_id} has no panel of {country}: "
             f"coagg panel --measurement {measurement_id} --country {country}"
         )
-    return builds
+    kept = [build for build in builds if not survey_years or build[0] in survey_years]
+    if not kept:
+        raise CoaggError(
+            f"measurement {measurement_id} has no panel of {', '.join(map(str, survey_years))}, "
+            f"only of {', '.join(str(build[0]) for build in builds)}"
+        )
+    return kept
 
 
 def _key(builds: list[tuple[int, str, str]]) -> str:

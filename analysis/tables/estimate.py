@@ -73,10 +73,12 @@ def estimate_tables(
     options: Options | None = None,
     leave_one_out: bool = False,
     sensitivity: bool = False,
+    survey_years: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
 ) -> EstimateReport:
     """Estimate the named tables (default all) and store them, a transaction each.
 
+    `survey_years` keeps only these of the panel, by default all.
     `leave_one_out`: each table without each agglomeration in turn, beside the whole.
     `sensitivity`: each table in every reading of direction, at every threshold, for every minimum
     of firms in `SENSITIVITY_FIRMS`, and from every measurement that has a panel.
@@ -89,7 +91,7 @@ def estimate_tables(
     with database.making(settings, "estimate") as work:
         report = _estimate(
             work.settings, wanted, names, measurement_id, options, leave_one_out, sensitivity,
-            progress,
+            survey_years, progress,
         )  # fmt: skip
     report.results = work.said
     return report
@@ -103,6 +105,7 @@ def _estimate(
     options: Options,
     leave_one_out: bool,
     sensitivity: bool,
+    survey_years: Sequence[int],
     progress: Progress,
 ) -> EstimateReport:
     with database.connect(settings) as connection:
@@ -119,7 +122,9 @@ def _estimate(
 
         def panel(one: int, turned: bool) -> Panel:
             if (one, turned) not in panels:
-                panels[one, turned] = Panel(settings, connection, one, options.country, turned)
+                panels[one, turned] = Panel(
+                    settings, connection, one, options.country, turned, survey_years
+                )
             return panels[one, turned]
 
         def variants(one: int) -> list[Options]:
@@ -201,8 +206,9 @@ def _table(
         connection.commit()
         raise
     run_id = store.write_run(
-        connection, number, table, stored, made_from, fitted, tests, statistics
-    )
+        connection, number, table, stored, made_from, fitted, tests, statistics,
+        panel.survey_years,
+    )  # fmt: skip
     connection.commit()
     return TableReport(table.name, run_id, False, len(table.columns), "", options, number)
 
@@ -213,13 +219,16 @@ def why_estimate(
     tables: Mapping[str, Table],
     measurement_id: int,
     options: Options | None = None,
+    survey_years: Sequence[int] = (),
 ) -> str | None:
     """Why `estimate_tables` would estimate a table; None when it would skip all.
 
     Raises CoaggError when the measurement has no panel; nothing is written.
     """
     options = options or Options()
-    panel = Panel(settings, connection, measurement_id, options.country, options.transposed)
+    panel = Panel(
+        settings, connection, measurement_id, options.country, options.transposed, survey_years
+    )
     found: dict[str, list[str]] = {}
     for table in tables.values():
         asked = respecified(table, options)
@@ -237,10 +246,10 @@ def why_estimate(
 def stale_tables(settings: Settings, connection: psycopg.Connection) -> dict[str, str]:
     """Stored tables that would be estimated anew from the panel as it is, by name, and why."""
     found = {}
-    panels: dict[tuple[int, str, bool], Panel] = {}
-    for number, stored, raw in standing.latest(connection):
+    panels: dict[tuple[int, str, bool, tuple[int, ...]], Panel] = {}
+    for number, stored, raw, years in standing.latest(connection):
         options, table = Options(**stored), stored_table(raw)
-        key = (number, options.country, options.transposed)
+        key = (number, options.country, options.transposed, tuple(years))
         try:
             panel = panels.setdefault(key, Panel(settings, connection, *key))
             said = standing.why_of(connection, number, table, stored, inputs(panel, table, options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 
@@ -26,17 +27,19 @@ class Panel:
 
     def __init__(
         self, settings: Settings, connection: psycopg.Connection, measurement_id: int,
-        country: str, transposed: bool,
+        country: str, transposed: bool, survey_years: Sequence[int] = (),
     ) -> None:  # fmt: skip
         self._settings, self._connection = settings, connection
         self.measurement_id, self._country = measurement_id, country
-        self._transposed = transposed
+        self._transposed, self.survey_years = transposed, tuple(survey_years)
         self.around = Around(self._positions, lambda: self._network)
 
     @cached_property
     def cells(self) -> Cells:
         """Level of cells."""
-        frame = panel_data.cell_frame(self._connection, self.measurement_id, self._country)
+        frame = panel_data.cell_frame(
+            self._connection, self.measurement_id, self._country, self.survey_years
+        )
         self._connection.commit()
         if frame.empty:
             raise CoaggError(
@@ -48,7 +51,9 @@ class Panel:
     @cached_property
     def pairs(self) -> Pairs:
         """Level of pairs."""
-        file = panel_data.pair_parquet(self._settings, self.measurement_id, self._country)
+        file = panel_data.pair_parquet(
+            self._settings, self.measurement_id, self._country, self.survey_years
+        )
         return Pairs(file, self.cells)
 
     @cached_property
@@ -71,7 +76,9 @@ class Panel:
 
     def built_from(self) -> list[tuple[int, str]]:
         """Years of the panel and what each was made from: what the pairs are."""
-        return panel_data.built_from(self._connection, self.measurement_id, self._country)
+        return panel_data.built_from(
+            self._connection, self.measurement_id, self._country, self.survey_years
+        )
 
 
 def inputs(panel: Panel, table: Table, options: Options) -> Fingerprint:

@@ -63,10 +63,10 @@ def standing(
 
 def latest(
     connection: psycopg.Connection,
-) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
-    """Measurement, options and specification of the latest run of each table."""
+) -> list[tuple[int, dict[str, Any], dict[str, Any], list[int]]]:
+    """Measurement, options, specification and years (none: all) of each table's latest run."""
     return connection.execute(
-        "SELECT measurement_id, options, specification FROM estimates.latest "
+        "SELECT measurement_id, options, specification, survey_years FROM estimates.latest "
         "ORDER BY measurement_id, table_name, options"
     ).fetchall()
 

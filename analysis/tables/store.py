@@ -142,8 +142,12 @@ def write_run(
     fitted: Sequence[Fitted],
     tests: Sequence[Equality],
     described: Iterable[Described],
+    survey_years: Sequence[int] = (),
 ) -> int:
-    """Write a table's numbers in one transaction; returns the run's number."""
+    """Write a table's numbers in one transaction; returns the run's number.
+
+    `survey_years`: the years it was restricted to; none for all of the panel.
+    """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(
             f"DELETE FROM estimates.refusal WHERE {SAME}",
@@ -154,12 +158,12 @@ def write_run(
         )
         row = cursor.execute(
             "INSERT INTO estimates.run (measurement_id, table_name, specification, "
-            "specification_sha256, data_sha256, options, inputs, code_version, from_set) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING run_id",
+            "specification_sha256, data_sha256, options, inputs, code_version, survey_years, "
+            "from_set) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING run_id",
             (
                 measurement_id, table.name, json.dumps(table.as_json(), ensure_ascii=False),
                 table.sha256(), made_from.only(*DATA).sha256, json.dumps(options),
-                json.dumps(made_from.as_json()), CODE_VERSION, set_id,
+                json.dumps(made_from.as_json()), CODE_VERSION, list(survey_years), set_id,
             ),
         ).fetchone()  # fmt: skip
         assert row is not None

@@ -9,12 +9,14 @@ import typer
 
 from coagg.cli import (
     access,
+    backup,
     check,
     compare,
     db,
     demo,
     estimate,
     index,
+    inspect,
     layouts,
     load,
     map,
@@ -22,10 +24,13 @@ from coagg.cli import (
     panel,
     rebuild,
     results,
+    schedule,
     show,
     simulate,
     sql,
+    status,
     tables,
+    unload,
 )
 from coagg.cli.faults import run
 from coagg.version import VERSION
@@ -51,6 +56,8 @@ db.app.command("disclosure")(access.disclosure)
 app.command("sql")(sql.sql)
 app.add_typer(load.app, name="load")
 app.command("layouts")(layouts.layouts)
+app.add_typer(unload.app, name="unload")
+app.command("inspect")(inspect.inspect)
 app.command("index")(index.index)
 app.command("compare")(compare.compare)
 app.command("panel")(panel.panel)
@@ -58,6 +65,10 @@ app.command("estimate")(estimate.estimate)
 app.command("tables")(tables.tables_)
 app.command("rebuild")(rebuild.rebuild)
 app.add_typer(results.app, name="results")
+app.command("status")(status.status)
+app.add_typer(schedule.app, name="schedule")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(match.app, name="match")
 app.add_typer(show.app, name="show")
 app.command("map")(map.map_)

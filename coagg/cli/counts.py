@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from coagg.etl.ledger import InputReport
 
 KEPT = "nothing was changed, the data base holds what it held before; call again to load"
+NOT_KEPT = "dry run: what follows was done and taken back, nothing is kept"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 |---|---|
 | 0 | done |
 | 1 | `coagg check` found something, `coagg db status` no server; the reader of a pipe is gone |
+| 1 | a step of `coagg rebuild` failed; `coagg status` found something for a person to do |
 | 2 | a fault that the user can mend: one line on standard error |
 | 130 | stopped with Ctrl-C: one line that says what is kept |
 """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coagg.cli.counts import KEPT
-from coagg.cli.options import FIRST_YEAR, LAST_YEAR, Json
+from coagg.cli.counts import KEPT, NOT_KEPT
+from coagg.cli.options import FIRST_YEAR, LAST_YEAR, DryRun, Json
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def load_input_output(
     allow_unbalanced: Annotated[
         bool, typer.Option("--allow-unbalanced", help="Load a table that does not balance, too.")
     ] = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Load an input-output table, and which industry belongs to which of its sectors.
@@ -91,8 +92,11 @@ def load_input_output(
             sector_maps=sector_map or (),
             classification=classification,
             allow_unbalanced=allow_unbalanced,
+            dry_run=dry_run,
         )
     with Answer(json) as answer:
+        if dry_run:
+            answer.note(NOT_KEPT)
         _tell(answer, report)
 
 

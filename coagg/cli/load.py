@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coagg.cli import input_output, patents
-from coagg.cli.counts import KEPT, Counted, rows_table
+from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table
 from coagg.cli.options import (
     LARGEST_INTEGER,
+    Accept,
     CountryCode,
+    DryRun,
     InputFile,
     Json,
     Layout,
@@ -67,12 +69,16 @@ def load_firms(
         float,
         typer.Option(min=0, max=1, help="and at least this share of its prefecture's firms."),
     ] = 0.005,
+    accept: Accept = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Load the firms of one survey year, in place of what that year held before.
 
     Every row is counted: rows read = rows clean + rows refused. Loading the same file again changes
     nothing. Other years stay as they are. Readers see the old year or the new one, never a mixture.
+    A year that moves too far from the one it replaces, or from its neighbours, is not taken without
+    --accept (docs/rebuild.md has the limits; coagg inspect shows the numbers).
     """
     from coagg.etl.firms import load as firms
 
@@ -86,6 +92,8 @@ def load_firms(
             datum=datum.value if datum else None,
             country=country.value if country else None,
             cleaning=firms.CleaningSettings(pile_up_min, pile_up_share),
+            accept=accept,
+            dry_run=dry_run,
             progress=bar.stage,
         )
     with Answer(json) as answer:
@@ -94,17 +102,27 @@ def load_firms(
 
 def _tell(answer: Answer, report: LoadReport) -> None:
     facts = report.facts
-    state = "unchanged, nothing to do" if report.unchanged else "loaded"
+    state = (
+        "unchanged, nothing to do"
+        if report.unchanged
+        else "would be loaded, nothing is kept"
+        if report.dry_run
+        else "loaded"
+    )
     encoding = f", {report.encoding}" if report.encoding else ""
     answer.say(
         f"{report.file} as {report.country} {report.survey_year}: {state} "
         f"(layout {report.layout}, {report.format}{encoding}, datum {report.datum}, "
         f"codes of {report.classification or 'no known classification'})",
         file=report.file, country=report.country, survey_year=report.survey_year,
-        unchanged=report.unchanged, layout=report.layout, format=report.format,
+        unchanged=report.unchanged, dry_run=report.dry_run, accepted=report.accepted,
+        layout=report.layout, format=report.format,
         encoding=report.encoding, datum=report.datum, classification=report.classification,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
+    for finding in report.verdict.findings if report.verdict else ():
+        taken = f"taken: {report.accepted}" if report.accepted else "needs --accept"
+        answer.note(f"{taken}: {finding.line()}")
     shares = facts.get("datum_shares_inside") or {}
     if shares:
         answer.table(
@@ -153,6 +171,7 @@ def load_reference(
             dir_okay=False, help="A concordance, in a file named FROM_to_TO.csv. Repeat for more."
         ),
     ] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Load reference data: the shipped ones, and your own in their place.
@@ -172,9 +191,12 @@ def load_reference(
     with progress("reference data", KEPT):
         done = prepare.prepare(
             settings(),
+            dry_run=dry_run,
             agglomerations=agglomerations,
             own_classifications=own,
             own_concordances=concordance or (),
         )
     with Answer(json) as answer:
+        if dry_run:
+            answer.note(NOT_KEPT)
         answer.say("\n".join(done) if done else "up to date", done=done)

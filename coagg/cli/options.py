@@ -45,6 +45,15 @@ def can_be_written(out: Path | None) -> Path | None:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Do everything and keep nothing: say what would be.")
+]
+Accept = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHY", help="Take the file although it moves too far. The reason is kept."
+    ),
+]
 Country = Annotated[CountryCode, typer.Option(case_sensitive=False, help="Country of the firms.")]
 Agglomeration = Annotated[
     str, typer.Option(help="Urban agglomeration, such as CY (coagg show agglomerations).")

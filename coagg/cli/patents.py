@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coagg.cli.counts import KEPT, Counted, rows_table
-from coagg.cli.options import Dataset, Json, Layout
+from coagg.cli.options import Accept, Dataset, DryRun, Json, Layout
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ File = Annotated[
 
 
 def load_patents(
-    file: File, dataset: Dataset = None, layout: Layout = None, json: Json = False
+    file: File,
+    dataset: Dataset = None,
+    layout: Layout = None,
+    accept: Accept = None,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Load patents and their applicants, in place of what the data set held before.
 
@@ -35,11 +40,16 @@ def load_patents(
     """
     from coagg.etl.patents.load import load_patents as load
 
-    _load(load, file, dataset, layout, json)
+    _load(load, file, json, dataset=dataset, layout=layout, accept=accept, dry_run=dry_run)
 
 
 def load_citations(
-    file: File, dataset: Dataset = None, layout: Layout = None, json: Json = False
+    file: File,
+    dataset: Dataset = None,
+    layout: Layout = None,
+    accept: Accept = None,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Load citations: rows of citing, cited and date, or a column of a patent file that lists them.
 
@@ -48,31 +58,34 @@ def load_citations(
     """
     from coagg.etl.patents.citations import load_citations as load
 
-    _load(load, file, dataset, layout, json)
+    _load(load, file, json, dataset=dataset, layout=layout, accept=accept, dry_run=dry_run)
 
 
 def _load(
-    loader: Callable[..., InputReport],
-    file: Path,
-    dataset: str | None,
-    layout: str | None,
-    json: bool,
+    loader: Callable[..., InputReport], file: Path, json: bool, **asked: str | bool | None
 ) -> None:
     configured = prepared()
     with progress("opening", KEPT) as bar:
-        report = loader(configured, file, dataset=dataset, layout=layout, progress=bar.stage)
+        report = loader(configured, file, progress=bar.stage, **asked)
     with Answer(json) as answer:
         _tell(answer, report)
 
 
 def _tell(answer: Answer, report: InputReport) -> None:
-    state = "unchanged, nothing to do" if report.unchanged else "loaded"
+    state = (
+        "unchanged, nothing to do"
+        if report.unchanged
+        else "would be loaded, nothing is kept"
+        if report.dry_run
+        else "loaded"
+    )
     encoding = f", {report.encoding}" if report.encoding else ""
     answer.say(
         f"{report.file} as {report.kind} {report.dataset}: {state} "
         f"(layout {report.layout}, {report.format}{encoding})",
         file=report.file, kind=report.kind, dataset=report.dataset, unchanged=report.unchanged,
-        layout=report.layout, format=report.format, encoding=report.encoding,
+        dry_run=report.dry_run, accepted=report.accepted, layout=report.layout,
+        format=report.format, encoding=report.encoding,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
     answer.say("; ".join(_told(report.facts)), facts=report.facts)

@@ -7,7 +7,7 @@ schema-qualified and `search_path` is never touched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import pq, sql
 
-from coagg.database import adoption, faults, locks, server
+from coagg.database import adoption, faults, holders, locks, server, waiting
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
+SCHEMAS = ("ops", "reference", "clean", "coagglomeration", "panel", "estimates", "publish")
+NOT_UPGRADED = "the data base was not upgraded"
 
 
 def conninfo(settings: Settings | None = None) -> str:
@@ -72,17 +74,28 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
-    """A psycopg connection; CoaggError in one line when the server cannot be had."""
-    return _open(conninfo(settings), settings, **options)
+    """A psycopg connection; CoaggError in one line when the server cannot be had.
+
+    A server that says it is starting is waited for. One that does not answer is `ServerAway`.
+    """
+    return _patiently(lambda: conninfo(settings), settings, options)
+
+
+def _patiently(
+    target: Callable[[], str], settings: Settings | None, options: dict[str, Any]
+) -> psycopg.Connection:
+    return waiting.patiently(
+        lambda: _open(target(), settings, **options),
+        lambda fault: getattr(fault, "starting", False),
+    )
 
 
 def _open(target: str, settings: Settings | None, **options: Any) -> psycopg.Connection:
     try:
         connection = psycopg.connect(target, connect_timeout=10, **options)
     except psycopg.OperationalError as fault:
-        raise CoaggError(
-            f"no connection to {_named(target)}: {faults.cause_and_remedy(fault, settings)}"
-        ) from None
+        said = f"no connection to {_named(target)}: {faults.cause_and_remedy(fault, settings)}"
+        raise waiting.away(fault, said) from None
     if settings is not None and settings.results is not None:
         _check_results(connection, settings.results)
     return connection
@@ -112,8 +125,9 @@ def administer(settings: Settings | None = None, **options: Any) -> psycopg.Conn
     if settings.database_url is not None:
         return connect(settings, **options)
     name = settings.database_name or MAIN_DATABASE
-    target = server.start(settings).conninfo(name, server.ADMINISTRATOR)
-    return _open(target, settings, **options)
+    return _patiently(
+        lambda: server.start(settings).conninfo(name, server.ADMINISTRATOR), settings, options
+    )
 
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
@@ -127,7 +141,7 @@ def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
 
 def exists(settings: Settings) -> bool:
     """True when the configured data base exists on its server."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         row = connection.execute(
             "SELECT 1 FROM pg_database WHERE datname = %s", (database_name(settings),)
         ).fetchone()
@@ -139,7 +153,7 @@ def create(settings: Settings) -> None:
     name = database_name(settings)
     if exists(settings):
         return
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         try:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
@@ -158,7 +172,7 @@ def create(settings: Settings) -> None:
 
 def drop(settings: Settings) -> None:
     """Drop the configured data base and everything in it."""
-    with _maintenance(settings) as connection:
+    with maintenance(settings) as connection:
         connection.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
                 sql.Identifier(database_name(settings))
@@ -168,7 +182,6 @@ def drop(settings: Settings) -> None:
 
 def upgrade(settings: Settings | None = None) -> list[str]:
     """Bring the data base to the newest schema; returns what was done (empty: nothing to do)."""
-    from alembic import command
 
     settings = settings or read_settings()
     create(settings)
@@ -180,10 +193,7 @@ def upgrade(settings: Settings | None = None) -> list[str]:
             locks.wait_for_upgrade(guard)
             before = _revision(asking)  # who waited sees what the other did
             _ready(settings)
-            configuration = _configuration()
-            with engine(settings).connect() as connection:
-                configuration.attributes["connection"] = connection
-                command.upgrade(configuration, "head")
+            _migrate(settings, _configuration())
             after = _revision(asking)
             if after != before:
                 done.append(f"schema {before or 'empty'} -> {after}")
@@ -223,13 +233,41 @@ def _pending(connection: psycopg.Connection) -> list[str]:
     return ["roles for analysts would be made first"] if missing == (True,) else []
 
 
+def _migrate(settings: Settings, configuration: Config) -> None:
+    """Run the migrations, all of them or none, in tries that never wait long for a reader."""
+    import sqlalchemy
+    from alembic import command
+
+    for left in reversed(range(holders.TRIES)):
+        try:
+            with engine(settings).connect() as connection:
+                connection.exec_driver_sql(f"SET lock_timeout = {holders.TIMEOUT_MS}")
+                connection.commit()
+                configuration.attributes["connection"] = connection
+                command.upgrade(configuration, "head")
+                return
+        except (sqlalchemy.exc.OperationalError, psycopg.errors.LockNotAvailable) as fault:
+            cause = getattr(fault, "orig", fault)
+            if not isinstance(cause, psycopg.errors.LockNotAvailable):
+                raise
+            if not left:
+                with connect(settings) as asking:
+                    found = holders.holders(asking, SCHEMAS)
+                seconds = holders.TRIES * holders.TIMEOUT_MS / 1000
+                raise CoaggError(holders.held_by(found, NOT_UPGRADED, seconds)) from None
+
+
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
     """Re-apply all of sql/definitions, in one transaction, when any file of it changed."""
     if not _definitions_changed(connection):
         return []
     files, digest = _definitions(connection)
-    for file in files:
-        run_file(connection, file)
+
+    def apply() -> None:
+        for file in files:
+            run_file(connection, file)
+
+    holders.alone(connection, apply, SCHEMAS, NOT_UPGRADED, tries=holders.TRIES)
     connection.execute("DELETE FROM ops.definitions")
     connection.execute("INSERT INTO ops.definitions (sha256) VALUES (%s)", (digest,))
     connection.commit()
@@ -313,27 +351,30 @@ def snapshot(settings: Settings | None = None) -> psycopg.Connection:
 
 
 @contextmanager
-def _maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
+def maintenance(settings: Settings) -> Iterator[psycopg.Connection]:
     """An autocommit connection to a data base that is always there."""
+    connection = waiting.patiently(
+        lambda: _maintain(settings), lambda fault: getattr(fault, "starting", False)
+    )
+    with connection:
+        yield connection
+
+
+def _maintain(settings: Settings) -> psycopg.Connection:
     target = psycopg.conninfo.conninfo_to_dict(conninfo(settings))
     fault: psycopg.Error | None = None
     for name in ("postgres", "template1", target.get("dbname")):
         try:
-            connection = psycopg.connect(
+            return psycopg.connect(
                 psycopg.conninfo.make_conninfo("", **{**target, "dbname": name}),
                 autocommit=True,
                 connect_timeout=10,
             )
         except psycopg.OperationalError as this:
             fault = this
-            continue
-        with connection:
-            yield connection
-        return
     assert fault is not None
-    raise CoaggError(
-        f"no connection to the server: {faults.cause_and_remedy(fault, settings)}"
-    ) from None
+    said = f"no connection to the server: {faults.cause_and_remedy(fault, settings)}"
+    raise waiting.away(fault, said) from None
 
 
 def _revision(connection: psycopg.Connection) -> str | None:

@@ -59,6 +59,16 @@ def take_rebuild(connection: psycopg.Connection) -> bool:
     return True
 
 
+def rebuild_at_work(connection: psycopg.Connection) -> bool:
+    """True while a rebuild or withdrawal holds rebuilds of this data base."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'relation' AND granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND relation = to_regclass('ops.lock') AND mode = 'ShareUpdateExclusiveLock')"
+    ).fetchone()
+    return row == (True,)
+
+
 def wait_for_upgrade(connection: psycopg.Connection) -> None:
     """Hold upgrades of the data base until the transaction ends, waiting for another one.
 

@@ -7,7 +7,7 @@ at a time. Whatever works on it is a row of ops.result_job; the last to end comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, LiteralString
@@ -15,6 +15,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from coagg.database import waiting
 from coagg.database.connection import connect
 from coagg.errors import CoaggError
 from coagg.settings import LATEST, Settings
@@ -96,7 +97,8 @@ def making(settings: Settings, job: str, year: Year | None = None) -> Iterator[M
             _settle(connection, work.set_id, work.whole)
         return
     settings = replace(settings, results=None)
-    with connect(settings, autocommit=True) as worker:  # its life says that the work goes on
+    worker = connect(settings, autocommit=True)  # its life says that the work goes on
+    try:
         set_id, job_id = _begin(worker, job, year)
         work = Making(replace(settings, results=str(set_id)), set_id, whole=[year] if year else [])
         try:
@@ -106,7 +108,10 @@ def making(settings: Settings, job: str, year: Year | None = None) -> Iterator[M
             with suppress(CoaggError, psycopg.Error):  # the fault itself is what is told
                 _end(settings, work, job_id, job)
             raise
-        work.said = _end(settings, work, job_id, job)
+        # the server may have gone away meanwhile, and with it the worker's connection
+        work.said = waiting.patiently(lambda: _end(settings, work, job_id, job))
+    finally:
+        worker.close()
 
 
 def _require_draft(settings: Settings) -> int:
@@ -146,13 +151,15 @@ def _end(settings: Settings, work: Making, job_id: int, job: str) -> str:
     set_id, fault = work.set_id, work.fault
     with connect(settings) as connection:  # one transaction
         connection.execute("LOCK TABLE ops.result_job IN SHARE ROW EXCLUSIVE MODE")
-        if fault:
+        # of other work a transaction is there whole or not at all
+        if fault and (job == REBUILD or work.whole):
             connection.execute(
                 "UPDATE ops.result_job SET pid = NULL, fault = %s WHERE job_id = %s",
                 (fault, job_id),
             )
         else:
             connection.execute("DELETE FROM ops.result_job WHERE job_id = %s", (job_id,))
+        if not fault:
             _settle(connection, set_id, work.whole)
         if _is_empty(connection, set_id) and not _others(connection, set_id)[0]:
             connection.execute("DELETE FROM ops.result_set WHERE set_id = %s", (set_id,))
@@ -274,7 +281,7 @@ def pinned(settings: Settings) -> Settings:
 
 def retire(
     connection: psycopg.Connection, table: LiteralString, condition: LiteralString,
-    values: Sequence[Any] = (),
+    values: Sequence[Any] | Mapping[str, Any] = (),
 ) -> int:  # fmt: skip
     """Take versions out of the set that is being made, in the caller's transaction.
 

@@ -217,6 +217,7 @@ def _initialise(server: Server, bin_dir: Path) -> None:
     hands.remove(server.owner, new)
     command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ADMINISTRATOR]
     command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
+    command += ["--data-checksums"]  # a disk that damages pages is noticed when they are read
     done = hands.run_as(server.owner, command)
     if done.returncode:
         hands.remove(server.owner, new)

@@ -19,6 +19,7 @@ METADATA = sa.MetaData()
 TYPES: dict[str, TypeEngine] = {
     "text": sa.Text(),
     "text[]": postgresql.ARRAY(sa.Text()),
+    "integer[]": postgresql.ARRAY(sa.Integer()),
     "smallint": sa.SmallInteger(),
     "integer": sa.Integer(),
     "bigint": sa.BigInteger(),
@@ -332,7 +333,7 @@ LAYERS: dict[str, dict[str, str]] = {
         "latest view": """
             measurement_id integer, country text, table_name text, options jsonb, run_id integer,
             specification jsonb, specification_sha256 text, data_sha256 text, inputs jsonb,
-            code_version text, estimated_at timestamp, results integer
+            survey_years integer[], code_version text, estimated_at timestamp, results integer
         """,
         "refusal": """
             measurement_id integer, table_name text, options jsonb, inputs jsonb, reason text,
@@ -341,7 +342,8 @@ LAYERS: dict[str, dict[str, str]] = {
         "run": """
             run_id integer, measurement_id integer, table_name text, specification jsonb,
             specification_sha256 text, data_sha256 text, options jsonb, code_version text,
-            estimated_at timestamp, inputs jsonb?, from_set integer, until_set integer?
+            estimated_at timestamp, inputs jsonb?, survey_years integer[], from_set integer,
+            until_set integer?
         """,
     },
     "publish": {

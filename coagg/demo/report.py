@@ -14,7 +14,7 @@ from coagg.analysis.tables.pages.render_html import fragment
 from coagg.analysis.tables.pages.write import table_grids
 from coagg.analysis.tables.store import StoredTable
 from coagg.demo.findings import Findings
-from coagg.rebuild.engine import RebuildReport
+from coagg.rebuild.report import RebuildReport
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;

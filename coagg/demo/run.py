@@ -23,9 +23,10 @@ from coagg.database import disclosure
 from coagg.demo.findings import Findings, find
 from coagg.demo.report import write_report
 from coagg.errors import CoaggError
-from coagg.rebuild.engine import Outcome, rebuild
 from coagg.rebuild.manifest import read_manifest
+from coagg.rebuild.report import Outcome
 from coagg.rebuild.steps import Chain
+from coagg.rebuild.whole import rebuild_all
 from coagg.settings import PROGRAM, Settings
 from coagg.simulation import write as simulation
 
@@ -58,7 +59,7 @@ def run(
     def tell(outcome: Outcome) -> None:
         say(f"{outcome.step}: {outcome.said or outcome.state}")
 
-    report = rebuild(settings, chain.steps(), say=tell)
+    report = rebuild_all(chain, say=tell)
     if report.failed:
         first = report.failed[0]
         raise CoaggError(f"the demo stopped at {first.step}: {first.said}")

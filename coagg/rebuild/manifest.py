@@ -5,6 +5,7 @@
 file = "survey_2013.csv"        # relative to this file
 survey_year = 2013
 country = "CN"                  # default CN; layout and datum as in `coagg load firms`
+accept = "half of the firms: the survey's new threshold"  # only where the gate asks for it
 
 [[patents]]
 file = "patents_2013.csv"
@@ -20,7 +21,7 @@ sectors_file = "io_sectors.csv"
 sector_map = "io_map.csv"
 
 [index]
-years = [2010, 2013]            # default: every survey year of CN that is loaded
+years = [2010, 2013]            # of index, panel and tables; default: all of CN that are loaded
 classification = "gbt4754_2002" # the one the panel speaks
 draws = 1000
 seed = 1998
@@ -34,11 +35,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
+from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from coagg.errors import CoaggError
+from coagg.etl.patents.load import dataset_name
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class FirmFile:
     country: str = "CN"
     layout: str | None = None
     datum: str | None = None
+    accept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class InputFile:
 
     file: Path
     layout: str | None = None
+    accept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,28 @@ class Manifest:
     citations: tuple[InputFile, ...] = ()
     input_output: InputOutput | None = None
     index: IndexChoice = field(default_factory=IndexChoice)
+
+    def unlisted(self, loaded: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """What of `loaded`, as (kind, name), the list does not name; firms are `CN 2013`.
+
+        A list that names no firms is one of settings, and says nothing about files.
+
+        Examples
+        --------
+        >>> wish = Manifest(firms=(FirmFile(Path("a.csv"), 2013),))
+        >>> wish.unlisted([("firms", "CN 2010"), ("firms", "CN 2013"), ("patents", "p")])
+        [('firms', 'CN 2010'), ('patents', 'p')]
+        >>> Manifest().unlisted([("firms", "CN 2010")])
+        []
+        """
+        if not self.firms:
+            return []
+        named = {("firms", f"{file.country} {file.survey_year}") for file in self.firms}
+        named |= {("patents", dataset_name(file.file)) for file in self.patents}
+        named |= {("citations", dataset_name(file.file)) for file in self.citations}
+        if self.input_output is not None:
+            named.add(("input-output", self.input_output.name))
+        return [one for one in loaded if one not in named]
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -159,9 +186,7 @@ def _one(path: Path, where: str, entry: Any, kind: type) -> Any:
         if not right:
             raise CoaggError(f"{path}: {where}.{name} is {value!r}; {stated} is wanted")
         if "Path" in stated:
-            value = path.parent / value
-            if not value.is_file():
-                raise CoaggError(f"{path}: {where}.{name}: no file {value}")
+            value = path.parent / value  # a file that is missing fails its own step, no other
         values[name] = tuple(value) if isinstance(value, list) else value
     try:
         return kind(**values)

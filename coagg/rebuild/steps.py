@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 
-from coagg import database
+from coagg import database, withdraw
 from coagg.analysis.coagglomeration import IndexSettings
 from coagg.analysis.measurement.index import IndexRequest, measure, measurement_of
 from coagg.analysis.measurement.stale import NO_MEASUREMENT, why_measure
@@ -24,12 +23,20 @@ from coagg.etl.matching import firms as firm_panel
 from coagg.etl.matching import patents as patent_match
 from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
+from coagg.rebuild import room
 from coagg.rebuild.engine import OLD_SCHEMA, Step
-from coagg.rebuild.manifest import FirmFile, IndexChoice, InputOutput, Manifest
+from coagg.rebuild.manifest import FirmFile, IndexChoice, InputFile, InputOutput, Manifest
 from coagg.settings import Settings
 
 YEARS = "SELECT survey_year FROM ops.load WHERE superseded_at IS NULL AND country = %s ORDER BY 1"
 PATENTS = "SELECT 1 FROM ops.input_load WHERE superseded_at IS NULL AND kind = 'patents' LIMIT 1"
+LOADED = """
+SELECT 'firms' AS kind, country || ' ' || survey_year AS name FROM ops.load
+WHERE superseded_at IS NULL
+UNION ALL
+SELECT kind, dataset FROM ops.input_load WHERE superseded_at IS NULL AND kind <> 'sector-map'
+ORDER BY kind, name
+"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class Chain:
     workers: int
     progress: Callable[[str, int, int], None] = lambda step, done, total: None
     absent: bool = False  # the data base is not made yet: nothing is loaded
+    prune: bool = False  # withdraw what is loaded and the manifest does not name
 
     def steps(self, years: tuple[int, ...] = ()) -> list[Step]:
         """The steps in order; `years` keeps only survey files and index years of these.
@@ -49,15 +57,17 @@ class Chain:
         start from.
         """
         files = [f for f in self.manifest.firms if not years or f.survey_year in years]
-        made = [self._firms(f) for f in files]
-        made += [self._input("patents", f.file, f.layout) for f in self.manifest.patents]
-        listed = tuple(step.name for step in made if step.name.startswith("patents "))
-        made += [
-            self._input("citations", f.file, f.layout, listed) for f in self.manifest.citations
-        ]
+        made = [self._withdrawal(*one) for one in self.unlisted(years)] if self.prune else []
+        made += [self._firms(f) for f in files]
+        made += [self._input("patents", f) for f in self.manifest.patents]
+        listed = tuple(step.name for step in made if " patents " in f" {step.name}")
+        made += [self._input("citations", f, listed) for f in self.manifest.citations]
         if self.manifest.input_output is not None:
             made.append(self._input_output(self.manifest.input_output))
         loads = tuple(step.name for step in made)
+        # what a step does not read, it does not wait for
+        chinese = tuple(n for n in loads if n.removeprefix("withdraw ").startswith("firms CN "))
+        applications = tuple(n for n in loads if n.removeprefix("withdraw ").startswith("patents "))
         has_firms, has_patents = bool(self._ask(YEARS, "CN")), bool(self._ask(PATENTS))
         if not made and not has_firms:
             raise CoaggError(
@@ -67,9 +77,9 @@ class Chain:
         firms_at_hand = has_firms or any(f.country == "CN" for f in files)
         patents_at_hand = has_patents or bool(self.manifest.patents)
         if firms_at_hand:
-            made.append(self._match_firms(loads))
+            made.append(self._match_firms(chinese))
         if firms_at_hand and patents_at_hand:
-            made.append(self._match_patents((*loads, "match firms")))
+            made.append(self._match_patents((*chinese, *applications, "match firms")))
         index_years = self._index_years(years)
         made += [self._index("CN", year, loads) for year in index_years]
         if not patents_at_hand:  # a panel without them would show innovation as nought
@@ -85,6 +95,34 @@ class Chain:
 
     # --- files
 
+    def unlisted(self, years: tuple[int, ...] = ()) -> list[tuple[str, str]]:
+        """Years and files that are loaded and that the manifest does not name: kind and name.
+
+        With `years` survey files of these alone.
+        """
+        loaded = self._ask_rows(LOADED)
+        wanted = [str(year) for year in years]
+        return [
+            (kind, name)
+            for kind, name in self.manifest.unlisted(loaded)
+            if not years or (kind == "firms" and name.split()[1] in wanted)
+        ]
+
+    def _withdrawal(self, kind: str, name: str) -> Step:
+        def why(connection: psycopg.Connection) -> str | None:
+            return "loaded, and not in the list of inputs"
+
+        def run() -> str:
+            why = "the list of inputs does not name it"
+            if kind == "firms":
+                country, year = name.split()
+                report = withdraw.withdraw_firms(self.settings, int(year), country, reason=why)
+            else:
+                report = withdraw.withdraw_input(self.settings, kind, name, reason=why)
+            return f"{sum(report.rows.values()):,} rows went"
+
+        return Step(f"withdraw {kind} {name}", why, run)
+
     def _firms(self, file: FirmFile) -> Step:
         said: dict[str, Any] = {
             "layout": file.layout,
@@ -93,24 +131,26 @@ class Chain:
         }
 
         def run() -> str:
-            report = firms.load_firms(self.settings, file.file, file.survey_year, **said)
+            report = firms.load_firms(
+                self.settings, file.file, file.survey_year, accept=file.accept, **said
+            )
             return _rows(report.rows_read, report.rows_clean, report.rows_refused)
 
         return Step(
             f"firms {file.country} {file.survey_year}",
             lambda connection: why_firms(connection, file.file, file.survey_year, **said),
             run,
+            room=lambda c: room.of_year(c, file.file, file.country, file.survey_year),
         )
 
-    def _input(
-        self, kind: str, file: Path, layout: str | None, needs: tuple[str, ...] = ()
-    ) -> Step:
+    def _input(self, kind: str, listed: InputFile, needs: tuple[str, ...] = ()) -> Step:
         of_patents = kind == "patents"
         why = patents.why_load if of_patents else citations.why_load
+        file, layout = listed.file, listed.layout
 
         def run() -> str:
             load = patents.load_patents if of_patents else citations.load_citations
-            report = load(self.settings, file, layout=layout)
+            report = load(self.settings, file, layout=layout, accept=listed.accept)
             return _rows(report.rows_read, report.rows_clean, report.rows_refused)
 
         return Step(
@@ -118,6 +158,7 @@ class Chain:
             lambda connection: why(connection, file, layout=layout),
             run,
             needs,
+            lambda connection: room.of_file(file),
         )
 
     def _input_output(self, table: InputOutput) -> Step:
@@ -197,23 +238,26 @@ class Chain:
 
         wanted = tuple(
             n for n in needs
-            if not n.startswith("index") or n in (f"index CN {year}", f"index GB {british}")
+            if not n.startswith(("index", "firms GB"))
+            or n in (f"index CN {year}", f"index GB {british}")
         )  # fmt: skip
-        return Step(f"panel {year}", why, run, wanted)
+        return Step(f"panel {year}", why, run, wanted, room.of_panel)
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
-        tables = load_specifications()
+        tables, years = load_specifications(), self.manifest.index.years
 
         def why(connection: psycopg.Connection) -> str | None:
             number = self.measurement(connection, "CN", 0)
             if number is None:
                 return NO_MEASUREMENT
-            return why_estimate(self.settings, connection, tables, number)
+            return why_estimate(self.settings, connection, tables, number, survey_years=years)
 
         def run() -> str:
             with database.connect(self.settings) as connection:
                 number = self.measurement(connection, "CN", 0)
-            report = estimate_tables(self.settings, tables, measurement_id=number)
+            report = estimate_tables(
+                self.settings, tables, measurement_id=number, survey_years=years
+            )
             failed = [f"{t.name} not possible: {t.reason}" for t in report.tables if t.reason]
             return "; ".join([f"{len(report.tables) - len(failed)} tables estimated", *failed])
 
@@ -238,29 +282,49 @@ class Chain:
         """Number of the measurement that has the manifest's settings; None: not measured yet."""
         return measurement_of(connection, self._request(country, year))
 
+    def whole(self, years: tuple[int, ...] = ()) -> list[tuple[int, str, int]]:
+        """Measurement, country and year of each index that the steps bring up to date."""
+        british = self._british_year()
+        asked = [("CN", year) for year in self._index_years(years)]
+        asked += [("GB", british)] if british is not None else []
+        with database.connect(self.settings) as connection:
+            numbers = [self.measurement(connection, *one) for one in asked]
+        return [
+            (number, *one) for number, one in zip(numbers, asked, strict=True) if number is not None
+        ]
+
     def _ask(self, query: LiteralString, *values: object) -> list[Any]:
         """First column of a query of what is loaded; nothing where there is no schema yet."""
+        return [row[0] for row in self._ask_rows(query, *values)]
+
+    def _ask_rows(self, query: LiteralString, *values: object) -> list[Any]:
         if self.absent:
             return []
         with database.connect(self.settings) as connection:
             try:
-                return [row[0] for row in connection.execute(query, values)]
+                return connection.execute(query, values).fetchall()
             except OLD_SCHEMA:
                 return []
 
     def _index_years(self, years: tuple[int, ...]) -> tuple[int, ...]:
         chosen = self.manifest.index.years
         if not chosen:
-            loaded = set(self._ask(YEARS, "CN"))
+            loaded = set(self._ask(YEARS, "CN")) - self._pruned("CN", years)
             listed = {f.survey_year for f in self.manifest.firms if f.country == "CN"}
             chosen = tuple(sorted(loaded | listed))
         return tuple(year for year in chosen if not years or year in years)
 
     def _british_year(self) -> int | None:
         """The latest year of UK firms there is or will be: the instrument rests on it."""
-        loaded = set(self._ask(YEARS, "GB"))
+        loaded = set(self._ask(YEARS, "GB")) - self._pruned("GB", ())
         listed = {f.survey_year for f in self.manifest.firms if f.country == "GB"}
         return max(loaded | listed, default=None)
+
+    def _pruned(self, country: str, years: tuple[int, ...]) -> set[int]:
+        """Survey years that this rebuild withdraws."""
+        gone = self.unlisted(years) if self.prune else []
+        names = [name.split() for kind, name in gone if kind == "firms"]
+        return {int(year) for where, year in names if where == country}
 
 
 def _rows(read: int, clean: int, refused: int) -> str:

@@ -8,20 +8,22 @@ the old one's place together with the ledger row. A kill leaves the data base as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database import holders
 from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import datum_check
+from coagg.etl.firms import datum_check, gate
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
 from coagg.etl.reference import load as reference
@@ -53,6 +55,9 @@ class LoadReport:
     flags: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     unchanged: bool = False
+    dry_run: bool = False
+    verdict: gate.Verdict | None = None
+    accepted: str | None = None
 
 
 def load_firms(
@@ -64,25 +69,34 @@ def load_firms(
     datum: str | None = None,
     country: str | None = None,
     cleaning: CleaningSettings | None = None,
+    limits: gate.Limits | None = None,
+    accept: str | None = None,
+    dry_run: bool = False,
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
-    settings changes nothing. Raises CoaggError in one line when the file cannot be taken; the data
-    base is then as it was.
+    settings changes nothing. A year that moves further than `limits` allow is taken only with a
+    reason, `accept`. With `dry_run` everything is done and nothing is kept, and what moves too far
+    is in the report's `verdict` and stops nothing. Raises CoaggError in one line when the file
+    cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
     opened = open_file(path, survey_year, layout, datum, country)
     table, mapping, country = opened.table, opened.mapping, opened.country
 
-    with database.connect(settings) as connection, _YearLock(settings, country, survey_year):
+    with database.connect(settings) as connection, YearLock(settings, country, survey_year):
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
         stated = opened.datum
         made_from = inputs(connection, opened, cleaning)
         if why_of(connection, country, survey_year, made_from) is None:
-            return _standing(connection, country, survey_year)
+            done = _standing(connection, country, survey_year)
+            if dry_run:
+                done.dry_run = True
+                done.verdict = _verdict(connection, done, sql.Identifier("clean", "firm"), limits)
+            return done
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
@@ -90,7 +104,6 @@ def load_firms(
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
         datum, note = datum_check.choose(stated, shares)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
-        ledger.keep_file(settings, path, table.sha256)
         values = {
             "country": country,
             "survey_year": survey_year,
@@ -138,13 +151,24 @@ def load_firms(
                 f"{path}: every one of its {rows_read} rows would be refused ({reasons}); "
                 f"is it layout {mapping.layout}, datum {datum}, country {country}?"
             )
+        progress("comparing with other years", 0)
+        year = sql.Identifier("clean", partition)
+        report.verdict = _verdict(connection, report, year, limits)
+        if dry_run:
+            connection.rollback()
+            report.dry_run = True
+            return report
+        report.accepted = gate.enforce(
+            connection, report.verdict, str(path), country, table.sha256, accept
+        )
+        ledger.keep_file(settings, path, table.sha256)
         progress("swapping the year in", 0)
         _publish(connection, report, partition, table, made_from)
         connection.commit()
     return report
 
 
-class _YearLock:
+class YearLock:
     """Holds the year's row lock on a connection of its own, so that it outlives savepoints."""
 
     def __init__(self, settings: Settings, country: str, survey_year: int) -> None:
@@ -170,6 +194,8 @@ class _YearLock:
             ) from None
 
     def __exit__(self, *_: object) -> None:
+        with suppress(psycopg.Error):  # a closed connection keeps its lock until the server sees it
+            self.connection.rollback()
         self.connection.close()
 
 
@@ -187,6 +213,20 @@ def _standing(connection: psycopg.Connection, country: str, survey_year: int) ->
         name, survey_year, country, layout, datum, classification, format_, encoding,
         read, clean, refused, counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
     )  # fmt: skip
+
+
+def _verdict(
+    connection: psycopg.Connection,
+    report: LoadReport,
+    table: sql.Composable,
+    limits: gate.Limits | None,
+) -> gate.Verdict:
+    rows = (report.rows_read, report.rows_clean, report.rows_refused)
+    new = gate.measure(
+        connection, table, report.country, report.survey_year, rows,
+        {"reasons": report.reasons, "facts": report.facts},
+    )  # fmt: skip
+    return gate.examine(connection, report.country, new, limits)
 
 
 def _copy(
@@ -260,27 +300,11 @@ def _publish(
     table: readers.TableFile,
     made_from: Fingerprint,
 ) -> None:
-    """Swap partition, refused rows and ledger row, all in the caller's transaction.
-
-    DETACH wants the table to itself for a moment; a short lock_timeout, retried, keeps a waiting
-    swap from holding up every reader behind it.
-    """
+    """Swap partition, refused rows and ledger row, all in the caller's transaction."""
     year = (report.country, report.survey_year)
-    for attempt in range(SWAP_TRIES):
-        try:
-            with connection.transaction():
-                connection.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", (f"{SWAP_TIMEOUT_MS}ms",)
-                )
-                connection.execute("SELECT clean.publish_year(%s, %s, %s)", (*year, partition))
-            break
-        except psycopg.errors.LockNotAvailable:
-            if attempt + 1 == SWAP_TRIES:
-                raise CoaggError(
-                    f"clean.firm was in use by others for {SWAP_TRIES * SWAP_TIMEOUT_MS // 1000} "
-                    "seconds, the year was not replaced: end the long query (coagg db psql, "
-                    "pg_stat_activity) and load again"
-                ) from None
+    in_a_quiet_moment(
+        connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition), "replaced"
+    )
     connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
     connection.execute(
         "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
@@ -290,15 +314,30 @@ def _publish(
     connection.execute(
         "INSERT INTO ops.load (country, survey_year, file_name, file_sha256, file_bytes, "
         "file_format, file_encoding, layout, datum, classification, settings_sha256, inputs, "
-        "rows_read, rows_clean, rows_refused, counts, partition_name, code_version) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_read, rows_clean, rows_refused, counts, partition_name, code_version, gate, "
+        "accepted_reason) VALUES "
+        "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *year, report.file, table.sha256, table.bytes, report.format, report.encoding,
             report.layout, report.datum, report.classification, made_from.sha256,
             Jsonb(made_from.as_json()), report.rows_read, report.rows_clean, report.rows_refused,
             Jsonb({"reasons": report.reasons, "flags": report.flags, "facts": report.facts}),
-            partition, VERSION,
+            partition, VERSION, Jsonb(report.verdict.as_json() if report.verdict else None),
+            report.accepted,
         ),
+    )  # fmt: skip
+
+
+def in_a_quiet_moment(
+    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...], what: str
+) -> None:
+    """Execute a statement that takes a year out of clean.firm, when nobody reads the table.
+
+    `what`: replaced or withdrawn, for the CoaggError that names who read it all the time.
+    """
+    holders.alone(
+        connection, lambda: connection.execute(statement, values), ["clean.firm"],
+        f"the year was not {what}", tries=SWAP_TRIES, timeout_ms=SWAP_TIMEOUT_MS,
     )  # fmt: skip
 
 

@@ -75,13 +75,15 @@ def load_input_output(
     sector_maps: Sequence[Path] = (),
     classification: str | None = None,
     allow_unbalanced: bool = False,
+    dry_run: bool = False,
 ) -> TableReport:
     """Load the table in `path` as `table` (cn2007, by its year, by default), and its sector maps.
 
     `sectors` is the csv of the sectors' totals, for a matrix without them (found beside a file
     named ..._Z.csv); `coefficients` a workbook or csv of published direct coefficients to agree
     with; `classification` that of the maps' industries where their files do not say it. A table
-    already there under that name is replaced; the maps stay while the sectors are the same.
+    already there under that name is replaced; the maps stay while the sectors are the same. With
+    `dry_run` everything is done and nothing is kept.
 
     Raises CoaggError in one line when a file is faulty, the table does not balance (unless
     allowed), or the coefficients are not the published ones; the data base is then as it was.
@@ -96,7 +98,8 @@ def load_input_output(
             checked = check_table(
                 path, matrix, sectors, coefficients, allow_unbalanced=allow_unbalanced
             )
-            ledger.keep_file(settings, path, matrix.sha256)
+            if not dry_run:
+                ledger.keep_file(settings, path, matrix.sha256)
             report = _write_table(connection, path.name, name, year, checked)
             told = ledger.InputReport(
                 KIND, name, path.name, "sector matrix", matrix.format, matrix.encoding,
@@ -110,8 +113,12 @@ def load_input_output(
                 made_from=made_from,
             )
         for file in sector_maps:
-            report.maps.append(_load_map(settings, connection, file, name, classification))
-        connection.commit()
+            kept = None if dry_run else settings
+            report.maps.append(_load_map(kept, connection, file, name, classification))
+        if dry_run:
+            connection.rollback()
+        else:
+            connection.commit()
     return report
 
 
@@ -292,7 +299,7 @@ def _open_map(
 
 
 def _load_map(
-    settings: Settings,
+    settings: Settings | None,
     connection: psycopg.Connection,
     path: Path,
     name: str,
@@ -326,7 +333,8 @@ def _load_map(
             ],
         )
     sha256 = hashlib.sha256(data).hexdigest()
-    ledger.keep_file(settings, path, sha256)
+    if settings is not None:
+        ledger.keep_file(settings, path, sha256)
     told = ledger.InputReport(
         MAP_KIND, dataset, path.name, "sector map", "csv", "utf-8", len(links), len(links),
         flags={"doubtful": report.doubtful},

@@ -51,13 +51,16 @@ def load_citations(
     *,
     dataset: str | None = None,
     layout: str | None = None,
+    accept: str | None = None,
+    dry_run: bool = False,
     progress: patents.Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load the citations of `path` as `dataset` (by default its name), in place of its old ones.
 
     A citation of or by a patent that is not loaded is kept and counted. The same file with the
-    same settings and the same patents changes nothing. Raises CoaggError in one line when the file
-    cannot be taken; the data base is then as it was.
+    same settings and the same patents changes nothing. A file that loses many rows is taken only
+    with a reason, `accept`; with `dry_run` everything is done and nothing kept. Raises CoaggError
+    in one line when the file cannot be taken; the data base is then as it was.
     """
     opened = patents.open_file(path, layout, KIND)
     table, chosen, columns = opened
@@ -69,7 +72,6 @@ def load_citations(
         made_from = inputs(connection, opened)
         if ledger.why_of(connection, KIND, dataset, made_from) is None:
             return ledger.standing(connection, KIND, dataset)
-        ledger.keep_file(settings, path, table.sha256)
         values = {"dataset": dataset, "cited": chosen.settings["@cited"]}
         database.run_file(connection, RULES / "10_incoming.sql", values)
         report = ledger.InputReport(
@@ -100,14 +102,10 @@ def load_citations(
         report.flags = {flag: count for flag, count in flags.items() if count}
         _summarise(connection, report)
         patents.refuse_empty(report, path)
-        ledger.record(
-            connection,
-            report,
-            sha256=table.sha256,
-            file_bytes=table.bytes,
-            made_from=made_from,
-        )
-        connection.commit()
+        ledger.finish(
+            settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
+            made_from=made_from, accept=accept, dry_run=dry_run,
+        )  # fmt: skip
     return report
 
 

@@ -41,13 +41,16 @@ def load_patents(
     *,
     dataset: str | None = None,
     layout: str | None = None,
+    accept: str | None = None,
+    dry_run: bool = False,
     progress: Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load `path` as the patents of `dataset` (by default its name), in place of what that held.
 
     Rows read = clean + refused, enforced by the data base. The same file with the same settings
-    changes nothing. Raises CoaggError in one line when the file cannot be taken; the data base is
-    then as it was.
+    changes nothing. A file that loses many rows is taken only with a reason, `accept`; with
+    `dry_run` everything is done and nothing kept. Raises CoaggError in one line when the file
+    cannot be taken; the data base is then as it was.
     """
     opened = open_file(path, layout, KIND)
     table, chosen, columns = opened
@@ -58,7 +61,6 @@ def load_patents(
         made_from = inputs(opened)
         if ledger.why_of(connection, KIND, dataset, made_from) is None:
             return ledger.standing(connection, KIND, dataset)
-        ledger.keep_file(settings, path, table.sha256)
         database.run_file(connection, RULES / "10_incoming.sql", {"dataset": dataset})
         report = ledger.InputReport(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
@@ -79,14 +81,10 @@ def load_patents(
         database.run_file(connection, RULES / "40_publish.sql")
         _summarise(connection, report)
         refuse_empty(report, path)
-        ledger.record(
-            connection,
-            report,
-            sha256=table.sha256,
-            file_bytes=table.bytes,
-            made_from=made_from,
-        )
-        connection.commit()
+        ledger.finish(
+            settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
+            made_from=made_from, accept=accept, dry_run=dry_run,
+        )  # fmt: skip
     return report
 
 

@@ -23,3 +23,20 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION clean.publish_year(text, integer, text) IS 'Swap a year built aside into clean.firm and mark the load it replaces.';
+
+CREATE OR REPLACE FUNCTION clean.withdraw_year(in_country text, in_survey_year integer)
+RETURNS void LANGUAGE plpgsql AS $$
+-- Take a year out of clean.firm. The caller's transaction also marks the ledger row.
+DECLARE
+    parent text := 'firm_' || lower(in_country);
+    old text;
+BEGIN
+    SELECT partition_name INTO old FROM ops.load
+    WHERE country = in_country AND survey_year = in_survey_year AND superseded_at IS NULL;
+    IF old IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE clean.%I DETACH PARTITION clean.%I', parent, old);
+        EXECUTE format('DROP TABLE clean.%I', old);
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION clean.withdraw_year(text, integer) IS 'Take a survey year out of clean.firm.';

@@ -112,15 +112,40 @@ FROM (
 ) AS unfinished
 UNION ALL
 SELECT
+    'survey years with an index or a panel and no firms',
+    count(*),
+    'coagg unload firms --survey-year ... withdraws what is left of the year'
+FROM (
+    SELECT
+        country,
+        survey_year
+    FROM coagglomeration.unit
+    UNION
+    SELECT
+        country,
+        survey_year
+    FROM panel.build
+    EXCEPT
+    SELECT
+        country,
+        survey_year
+    FROM firms
+) AS haunted
+UNION ALL
+SELECT
     'cells of the panel whose firms vanished',
     count(*),
-    'the year was loaded again: coagg index --survey-year ..., then coagg panel'
+    'the year was loaded again: coagg rebuild; or, with its settings, coagg index --survey-year ..., then coagg panel'
 FROM panel.industry_cell AS c
 INNER JOIN panel.build AS b
     ON
         c.measurement_id = b.measurement_id AND c.country = b.country
         AND c.survey_year = b.survey_year
-WHERE NOT EXISTS (
+WHERE EXISTS (
+    SELECT FROM firms AS f
+    WHERE f.country = c.country AND f.survey_year = c.survey_year
+)
+AND NOT EXISTS (
     SELECT FROM firm_cells AS f
     WHERE
         f.country = c.country AND f.survey_year = c.survey_year

@@ -11,6 +11,7 @@ SELECT DISTINCT ON (r.measurement_id, r.options ->> 'country', r.table_name, r.o
     r.specification_sha256,
     r.data_sha256,
     r.inputs,
+    r.survey_years,
     r.code_version,
     r.estimated_at,
     (SELECT ops.results()) AS results
@@ -29,6 +30,7 @@ COMMENT ON COLUMN estimates.latest.specification IS 'The specification as used.'
 COMMENT ON COLUMN estimates.latest.specification_sha256 IS 'Hash of the specification.';
 COMMENT ON COLUMN estimates.latest.data_sha256 IS 'Hash over the rows of the panel it was estimated from.';
 COMMENT ON COLUMN estimates.latest.inputs IS 'Hash of each input by name; null: made before this was kept.';
+COMMENT ON COLUMN estimates.latest.survey_years IS 'Years of the panel it was restricted to; empty: all that the panel had.';
 COMMENT ON COLUMN estimates.latest.code_version IS 'Version of coagg.';
 COMMENT ON COLUMN estimates.latest.estimated_at IS 'When.';
 COMMENT ON COLUMN estimates.latest.results IS 'The set of results that is read.';

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from coagg.demo import run as demo
-from coagg.rebuild.engine import RebuildReport
 from coagg.rebuild.manifest import read_manifest
+from coagg.rebuild.report import RebuildReport
 from coagg.rebuild.steps import Chain
 from coagg.settings import Settings
 

@@ -27,7 +27,7 @@ DIGITS = 10
 # the bookkeeping, names of partitions.
 VOLATILE = re.compile(
     r".*_at|seconds|.*_seconds|code_version|.*sha256|(input_)?load_id|partition_name|version_num"
-    r"|parts|(unit|build|set)_id|(from|until)_set"
+    r"|parts|gate|(unit|build|set)_id|(from|until)_set"
 )
 # every version of the results and the books on them: what a set says is in the views
 VERSIONS = re.compile(r".*_version|ops\.(result_set|result_job|active_results)")

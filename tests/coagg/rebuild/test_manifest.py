@@ -34,7 +34,6 @@ def test_reads_files_beside_itself(tmp_path):
     [
         ("[[firm]]\n", "do you mean firms"),
         ('[[firms]]\nfile = "survey_2013.csv"\n', "firms lacks survey_year"),
-        ('[[firms]]\nfile = "gone.csv"\nsurvey_year = 2013\n', "no file .*gone.csv"),
         ('[[firms]]\nfile = "survey_2013.csv"\nsurvey_year = "2013"\n', "int is wanted"),
         ("[firms]\nfile = 1\n", r"write \[\[firms\]\]"),
         ("[index]\ndraw = 5\n", "do you mean draws"),

@@ -108,6 +108,42 @@ def test_a_bad_file_leaves_what_was_there(world, inputs):
         assert connection.execute("SELECT count(*) FROM clean.patent").fetchone() == before
 
 
+def test_a_missing_file_fails_its_step_and_what_needs_it_alone(world, inputs):
+    inputs.with_name("citations.csv").unlink()
+    report = rebuild(world[0], chain(world[0], inputs).steps(), dry_run=True)
+    assert [(o.step, "no such file" in o.said) for o in report.failed] == [
+        ("citations citations", True)
+    ]
+    left = [o.step for o in report.outcomes if o.state == "left out"]
+    assert left == ["panel 2010", "panel 2013", "estimates"]
+
+
+def test_steps_wait_for_what_they_read_alone(world, inputs):
+    steps = {step.name: step.needs for step in chain(world[0], inputs).steps()}
+    firms = {name for name in steps if name.startswith("firms CN")}
+    assert len(firms) > 1
+    assert set(steps["match firms"]) == firms
+    patents = {name for name in steps if name.startswith("patents")}
+    assert set(steps["match patents"]) == firms | patents | {"match firms"}
+
+
+def test_the_room_a_step_asks_for_is_more_than_it_takes_and_not_wildly(world, inputs):
+    settings = world[0]
+    with database.connect(settings) as connection:
+        grew = dict(
+            connection.execute(
+                "SELECT step, database_bytes_after - database_bytes_before FROM ops.run_step "
+                "WHERE run_id = 1 AND state = 'done'"
+            ).fetchall()
+        )
+        asked = {s.name: s.room(connection) for s in chain(settings, inputs).steps() if s.room}
+    loads = [name for name in asked if not name.startswith("panel")]
+    assert len(loads) > 4
+    for name in loads:
+        assert 0.9 * grew[name] < asked[name] < 10 * grew[name], name
+    assert all(asked[name] > 0 for name in asked)
+
+
 def test_nothing_to_rebuild_from_is_one_line(db_settings, run_coagg):
     with pytest.raises(CoaggError, match="nothing to rebuild from"):
         Chain(db_settings, Manifest(), workers=1).steps()

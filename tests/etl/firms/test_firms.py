@@ -159,7 +159,7 @@ def test_other_cleaning_settings_are_another_load(db_settings, tmp_path):
 
 def test_two_loads_of_one_year_do_not_meet(db_settings, tmp_path):
     file = survey(tmp_path / "a.csv")
-    with firms._YearLock(db_settings, "CN", 2013):
+    with firms.YearLock(db_settings, "CN", 2013):
         with pytest.raises(CoaggError, match="another load of CN 2013 is running"):
             load(db_settings, file)
         assert load(db_settings, file, 2012).rows_clean == 20
@@ -195,8 +195,10 @@ def test_a_long_query_holds_the_swap_up_and_then_is_named(db_settings, tmp_path,
     load(db_settings, survey(tmp_path / "a.csv", 20))
     with database.connect(db_settings) as connection:
         connection.execute("SELECT count(*) FROM clean.firm")  # its lock stays until the end
-        with pytest.raises(CoaggError, match="the year was not replaced"):
+        with pytest.raises(CoaggError, match="the year was not replaced") as refused:
             load(db_settings, survey(tmp_path / "b.csv", 30))
+        assert f"process {connection.info.backend_pid} of" in str(refused.value)
+        assert "idle in transaction since" in str(refused.value)
     assert one(db_settings, "SELECT count(*) FROM clean.firm") == (20,)
 
 
@@ -254,7 +256,7 @@ def test_a_wrong_datum_is_said(db_settings, tmp_path):
         "column,note,2013\nplace_code,,place_code\nindustry_code,,industry_code\n"
         "lon,,lon\nlat,,lat\n"
     )
-    unstated = load_firms(db_settings, file, 2013, layout=str(silent))
+    unstated = load_firms(db_settings, file, 2013, layout=str(silent), accept="no amounts")
     assert unstated.datum == "bd09"
     assert "no datum stated" in unstated.facts["datum_note"]
 

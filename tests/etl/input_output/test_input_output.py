@@ -289,3 +289,12 @@ def test_the_other_real_sheets_are_told_apart(sample_dir, empty_settings):
         load_input_output(empty_settings, folder / "cn_io_2002_122_Z.csv")
     with pytest.raises(CoaggError, match="no line and column of the same sector codes"):
         load_input_output(empty_settings, folder / "raw_xls/中国投入产出表2007_excel_fu4.xls")
+
+
+def test_a_dry_run_keeps_nothing(db_settings, tmp_path):
+    before = everything(db_settings)
+    tried = load_input_output(db_settings, pair(tmp_path), table="cn2007", dry_run=True)
+    assert tried.sectors == len(CODES)
+    assert everything(db_settings) == before
+    load_input_output(db_settings, pair(tmp_path), table="cn2007")
+    assert everything(db_settings) != before

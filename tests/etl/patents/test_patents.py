@@ -186,3 +186,22 @@ def test_the_real_sample_loads_whole(db_settings, sample_dir):
     report = load_patents(db_settings, file)
     assert (report.rows_read, report.rows_clean) == (15_776, 15_776)
     assert report.flags["applicant_missing"] == 1_432
+
+
+def test_a_file_cut_short_does_not_replace_its_data_set(db_settings, tmp_path):
+    row = "2010{n:08d}.X,CN{n:09d}B,甲,发明,2010-03-01,2012-01-01,是,B64C,甲公司,,,,5\n"
+    rows = [row.format(n=10_000_000 + n) for n in range(300)]
+    whole, cut = tmp_path / "a.csv", tmp_path / "cut.csv"
+    whole.write_text(HEADER + "".join(rows))
+    cut.write_text(HEADER + "".join(rows[:100]))
+    load_patents(db_settings, whole, dataset="all")
+    tried = load_patents(db_settings, cut, dataset="all", dry_run=True)
+    assert tried.dry_run
+    assert any("clean rows 300 before, 100 now" in note for note in tried.notes)
+    with pytest.raises(CoaggError, match=r"clean rows 300 before, 100 now.*--accept"):
+        load_patents(db_settings, cut, dataset="all")
+    assert every(db_settings, "SELECT count(*) FROM clean.patent") == [(300,)]
+    load_patents(db_settings, cut, dataset="all", accept="the rest is in another file")
+    reason = "SELECT accepted_reason FROM ops.input_load WHERE superseded_at IS NULL"
+    assert every(db_settings, reason) == [("the rest is in another file",)]
+    assert every(db_settings, "SELECT count(*) FROM clean.patent") == [(100,)]

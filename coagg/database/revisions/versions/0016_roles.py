@@ -3,7 +3,7 @@
 from coagg.database.revisions import run_migration
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0015"
 
 
 def upgrade() -> None:
