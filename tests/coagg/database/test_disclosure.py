@@ -140,7 +140,7 @@ def test_pairs_of_small_cells_are_suppressed_in_every_view(analyst: psycopg.Conn
 def test_a_cell_that_was_not_counted_is_suppressed(guarded: Settings, analyst: psycopg.Connection):
     with database.connect(guarded) as connection:
         kept = connection.execute(
-            "DELETE FROM panel.cell_guard WHERE industry = '132' RETURNING *"
+            "DELETE FROM panel.guard_version WHERE industry = '132' RETURNING *"
         ).fetchone()
         connection.commit()
         try:
@@ -149,7 +149,7 @@ def test_a_cell_that_was_not_counted_is_suppressed(guarded: Settings, analyst: p
             assert row["suppressed"] == "not counted: coagg panel"
         finally:
             holes = ", ".join(["%s"] * len(kept))
-            connection.execute(f"INSERT INTO panel.cell_guard VALUES ({holes})", kept)
+            connection.execute(f"INSERT INTO panel.guard_version VALUES ({holes})", kept)
             connection.commit()
 
 
