@@ -76,7 +76,11 @@ COMMENT ON COLUMN clean.cell_firm.pile_up IS 'Whether the point is a likely fall
 
 CREATE VIEW clean.firm_located AS
 SELECT
-    f.survey_year * 10000000::bigint + f.row_number AS firm_key,
+    (
+        ((ascii(left(f.country, 1)) - 65) * 26 + ascii(right(f.country, 1)) - 65)
+        * 8796093022208::bigint
+        + f.survey_year * 2147483648::bigint + f.row_number
+    ) AS firm_key,
     f.country,
     f.survey_year,
     f.row_number,
@@ -104,7 +108,7 @@ LEFT JOIN reference.agglomeration_member AS m
 LEFT JOIN reference.industry AS i
     ON f.classification = i.classification AND f.industry = i.industry_code;
 COMMENT ON VIEW clean.firm_located IS 'Firms with the names of their industry and prefecture and their urban agglomeration (null outside all): for maps and ad-hoc questions.';
-COMMENT ON COLUMN clean.firm_located.firm_key IS 'Integer key (survey year, row number) for programs that want one, unique within a country.';
+COMMENT ON COLUMN clean.firm_located.firm_key IS 'Integer key made of country, survey year and row number, unique over all; below 2^53, so that every program keeps it exactly.';
 COMMENT ON COLUMN clean.firm_located.country IS 'Country code, CN or GB.';
 COMMENT ON COLUMN clean.firm_located.survey_year IS 'Survey year.';
 COMMENT ON COLUMN clean.firm_located.row_number IS 'Number of the data row in the file.';

@@ -163,11 +163,7 @@ COMMENT ON COLUMN publish.agglomeration_map.geom IS 'Area of the agglomeration, 
 
 CREATE VIEW publish.firm_map AS
 SELECT
-    (
-        ((ascii(left(f.country, 1)) - 65) * 26 + ascii(right(f.country, 1)) - 65)
-        * 8796093022208::bigint
-        + f.survey_year * 2147483648::bigint + f.row_number
-    ) AS firm_key,
+    f.firm_key,
     f.country,
     f.survey_year,
     f.row_number,

@@ -20,6 +20,7 @@ from coagg.settings import Settings
 DATA = Path(__file__).parents[2] / "data"
 MAY_CHANGE = {
     "clean.firm_industry": "its rows are those of clean.cell_firm; a test of its own below",
+    "clean.firm_located": "its key is unique over countries; a test of its own below",
     "ops.checks": "every release may look for more",
     "reference.prefecture_piece": "piece_id counts on when boundaries are read again",
     "reference.load_report": "says by which reader reference data were loaded",
@@ -73,6 +74,16 @@ def test_firms_keep_their_industry_in_every_classification(released: Settings):
             "SELECT count(*) FROM clean.cell_firm WHERE classification <> 'own'"
         ).fetchone()
     assert now == (before,)
+
+
+def test_firms_keep_their_rows_under_a_key_unique_over_countries(released: Settings):
+    before = read_hashes(DATA / "release_0_1.hashes")["clean.firm_located"].rows
+    with database.connect(released) as connection:
+        found = connection.execute(
+            "SELECT count(*), count(DISTINCT firm_key), count(DISTINCT country), "
+            "max(firm_key) < 2::numeric ^ 53 FROM clean.firm_located"
+        ).fetchone()
+    assert found == (before, before, 2, True)
 
 
 def test_the_schema_is_that_of_a_new_data_base(released: Settings, empty_settings: Settings):
