@@ -11,7 +11,7 @@ from support.rebuilt import chain, states, whys
 from coagg import database
 from coagg.analysis.tables.estimate import estimate_tables
 from coagg.analysis.tables.specification import load_specifications
-from coagg.cli import check
+from coagg.cli import check, status
 from coagg.database.fingerprint import MISSING, OLDER
 from coagg.errors import CoaggError
 from coagg.etl.firms.inputs import RULES
@@ -106,6 +106,11 @@ def test_nothing_is_older_than_its_inputs_after_a_rebuild(copied, inputs, capsys
     said = capsys.readouterr().out
     assert f"{len(older)} │ results older than their inputs" in " ".join(said.split())
     assert "coagg rebuild --dry-run says which and why" in said
+    monkeypatch.setattr(status, "settings", lambda: copied)
+    status.status()
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"stale, older than what they are made from: {len(older)}" in said
+    assert f"{next(iter(older))}: changed: patents" in said
 
 
 def test_other_members_touch_exactly_their_cells(copied, inputs, tmp_path):
