@@ -32,6 +32,7 @@ NAMES = "Confidential Works"
 ANALYST = f"ana_{os.getpid()}"
 NAMER = f"nam_{os.getpid()}"
 VIEWS = (
+    "result_set",
     "agglomeration_map", "cell", "cell_map", "comparison", "descriptive", "disclosure",
     "industry_comparison", "measurement", "pair", "pair_map", "panel_pair", "suppression",
     "survey_year",
