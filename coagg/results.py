@@ -102,7 +102,12 @@ SELECT measurement_id, table_name, options, before.inputs, after.inputs,
     before.run_id, after.run_id, moved.*
 FROM before FULL JOIN after USING (measurement_id, table_name, options)
 LEFT JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE x.coefficient <> y.coefficient),
+    SELECT
+        count(*) FILTER (WHERE x.coefficient <> y.coefficient) + (
+            SELECT count(*) FROM estimates.descriptive AS d
+            JOIN estimates.descriptive AS e USING (level, name, statistic)
+            WHERE d.run_id = before.run_id AND e.run_id = after.run_id AND d.value <> e.value
+        ),
         max(abs(y.coefficient - x.coefficient) / nullif(x.standard_error, 0)),
         count(*) FILTER (WHERE sign(x.coefficient) <> sign(y.coefficient)),
         count(*) FILTER (WHERE (x.p < %(level)s) <> (y.p < %(level)s))
@@ -137,11 +142,13 @@ class ResultSet:
 
 @dataclass(frozen=True)
 class FileChange:
-    """Data whose file differs between two sets; None: not there."""
+    """Data whose file differs between two sets: name and sha256; None: not there."""
 
     data: str
     before: str | None
     after: str | None
+    before_sha256: str | None
+    after_sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -178,15 +185,15 @@ class PanelChange:
 class TableChange:
     """A table that was estimated anew.
 
-    Coefficients that differ; the largest difference in standard errors of before; how many changed
-    their sign, and how many their significance at 5%.
+    Coefficients and descriptive statistics that differ; of coefficients the largest difference in
+    standard errors of before, how many changed their sign, and how many their significance at 5%.
     """
 
     measurement_id: int
     table: str
     options: dict[str, Any]
     why: str
-    coefficients_changed: int
+    numbers_changed: int
     largest_change_in_se: float | None
     signs_changed: int
     significance_changed: int
@@ -213,7 +220,9 @@ def result_sets(settings: Settings) -> list[ResultSet]:
     ['active', 'complete']
     """
     with database.connect(_plain(settings)) as connection:
-        return [_set(*row) for row in connection.execute(SETS)]
+        sets = [_set(*row) for row in connection.execute(SETS)]
+    # set 0 is of before there were versions: in a new data base there is nothing in it
+    return [s for s in sets if s.set_id or s.new_units or s.new_panel_years or s.new_tables]
 
 
 def _set(
@@ -300,11 +309,13 @@ def _files(
 ) -> tuple[FileChange, ...] | None:
     if before is None or after is None:
         return None
-    return tuple(
-        FileChange(name, before.get(name, {}).get("file"), after.get(name, {}).get("file"))
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name, {}).get("sha256") != after.get(name, {}).get("sha256")
-    )
+    found = []
+    for name in sorted(before.keys() | after.keys()):
+        one, other = before.get(name, {}), after.get(name, {})
+        if one.get("sha256") != other.get("sha256"):
+            files, hashes = ([side.get(key) for side in (one, other)] for key in ("file", "sha256"))
+            found.append(FileChange(name, *files, *hashes))
+    return tuple(found)
 
 
 def _why(

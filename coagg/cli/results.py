@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from coagg.cli.options import LARGEST_INTEGER, Json
-from coagg.console import Answer, settings
+from coagg.console import Answer, Row, settings
 
 app = typer.Typer(
     help="Sets of results: which there are, what changed and why, which one readers see.",
@@ -19,6 +19,11 @@ SetNumber = Annotated[int, typer.Argument(min=0, max=LARGEST_INTEGER, help="Numb
 
 def _when(name: str) -> str:
     return f"{{{name}:%Y-%m-%d %H:%M}}"
+
+
+def _file(row: Row, side: str) -> str:
+    """Name of a file and the beginning of its hash: a corrected file often keeps its name."""
+    return f"{row[side]} ({row[f'{side}_sha256'][:8]})" if row[side] else "none"
 
 
 @app.command("list")
@@ -86,8 +91,8 @@ def diff(before: SetNumber, after: SetNumber, json: Json = False) -> None:
                 "Files",
                 (
                     ("data", "{data}"),
-                    (f"in {before}", lambda r: r["before"] or "none"),
-                    (f"in {after}", lambda r: r["after"] or "none"),
+                    (f"in {before}", lambda r: _file(r, "before")),
+                    (f"in {after}", lambda r: _file(r, "after")),
                 ),
                 [dataclasses.asdict(one) for one in found.files],
             )
@@ -124,7 +129,7 @@ def diff(before: SetNumber, after: SetNumber, json: Json = False) -> None:
                 (
                     ("of", "{measurement_id:d}"), ("table", "{table}"),
                     ("options", lambda r: " ".join(command_words(r["options"]))),
-                    ("coefficients changed", "{coefficients_changed:,}"),
+                    ("numbers changed", "{numbers_changed:,}"),
                     ("largest, in s.e.", "{largest_change_in_se:.2g}"),
                     ("signs", "{signs_changed:,}"), ("stars at 5%", "{significance_changed:,}"),
                     ("why", "{why}"),
