@@ -91,6 +91,10 @@ password=$(compose exec -T postgis cat /var/lib/coagg/reader_password)
 reader="host=postgis user=coagg_reader"
 query "$reader" "SELECT 'the reader reads: ' || count(*) FROM reference.prefecture" -e PGPASSWORD="$password"
 refused "$reader" "DELETE FROM reference.prefecture" -e PGPASSWORD="$password" -e PGOPTIONS="-c default_transaction_read_only=off"
+refused "$reader" "SELECT firm_name FROM clean.firm" -e PGPASSWORD="$password"
+refused "$reader" "SELECT * FROM panel.industry_cell" -e PGPASSWORD="$password"
+refused "$reader" "CREATE TEMP TABLE mine (n int)" -e PGPASSWORD="$password" -e PGOPTIONS="-c default_transaction_read_only=off"
+refused "$reader" "SELECT lo_creat(-1)" -e PGPASSWORD="$password" -e PGOPTIONS="-c default_transaction_read_only=off"
 refused "$reader" "SELECT 1"
 refused "$reader" "SELECT 1" -e PGPASSWORD=coagg_reader
 refused "host=postgis user=coagg" "SELECT 1" -e PGPASSWORD="$password"
