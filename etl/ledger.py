@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import writing
+from coagg.database import locks
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, refreshed, why
 from coagg.errors import CoaggError, remedy
 from coagg.settings import Settings
@@ -67,10 +68,7 @@ _HELD = {
 
 def hold(connection: psycopg.Connection, kind: str) -> None:
     """Hold loads of a kind of file until the transaction ends. Raises CoaggError when held."""
-    row = connection.execute(
-        "SELECT pg_try_advisory_xact_lock(hashtext(%s))", (f"coagg load {kind}",)
-    ).fetchone()
-    if row is None or not row[0]:
+    if not locks.take(connection, f"load {kind}"):
         raise CoaggError(f"another load of {kind} is running: wait for it, or stop it")
 
 

@@ -76,7 +76,7 @@ def _server(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     server.start(settings)
-    with database.connect(settings.for_database("postgres"), autocommit=True) as connection:
+    with database.administer(settings.for_database("postgres"), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # tests kill processes, not machines
         connection.execute("SELECT pg_reload_conf()")
     yield settings

@@ -25,6 +25,7 @@ from coagg.analysis.cells.read import CellRules, read_cell, read_totals, read_we
 from coagg.analysis.comparison import employment as shares
 from coagg.analysis.comparison.pairs import COMPARISONS, EGK, comparison_pairs, rank_correlations
 from coagg.analysis.measurement import COMPARISON_CODE
+from coagg.database import locks
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
@@ -302,10 +303,7 @@ def _compute(
     firms = np.bincount(cell.position[cell.position >= 0], minlength=number)
     with connection.transaction():
         # a run beside this one waits here, then replaces the cell by its own
-        connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-            ("/".join(map(str, ("comparison", *key))),),
-        )
+        locks.wait_for_unit(connection, ("comparison", *key))
         connection.execute(f"DELETE FROM coagglomeration.comparison_cell WHERE {CELL}", key)
         connection.execute(
             "INSERT INTO coagglomeration.comparison_cell (country, survey_year, "

@@ -25,6 +25,7 @@ from coagg.analysis.cells.read import CellRules, read_cell
 from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
 from coagg.analysis.measurement.code_version import CODE_VERSION, code_parts
 from coagg.analysis.measurement.workers import Unit, run_units
+from coagg.database import locks
 from coagg.database.fingerprint import MISSING, fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
@@ -319,9 +320,7 @@ def _write(
     )  # fmt: skip
     with connection.transaction():
         # a run beside this one with the same settings waits here, then finds the same numbers
-        connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ("/".join(map(str, key)),)
-        )
+        locks.wait_for_unit(connection, key)
         names = cell.industries
         fixed = [names[i] for i in unit.fixed]
         # where the cell's industries changed, an older unit holds some of these in another block

@@ -33,7 +33,7 @@ from coagg.version import VERSION
 TRANSFORMS = SQL / "transforms" / "panel"
 STEPS = (
     "10_firms.sql", "20_index.sql", "30_patents.sql", "40_dependence.sql", "50_pairs.sql",
-    "60_cells.sql", "70_facts.sql",
+    "60_cells.sql", "65_guard.sql", "70_facts.sql",
 )  # fmt: skip
 # inputs in the data base, as named in fingerprint.sql; one without rows is none
 DATA = (
@@ -43,6 +43,8 @@ DATA = (
 TECH = ("patents", "output")
 CITED = ("anywhere", "same-agglomeration")
 WORK_MEMORY = "192MB"
+
+COUNTED = (("cells", "industry_cell"), ("cells", "cell_guard"), ("pairs", "industry_pair"))
 
 YEARS = """
 SELECT survey_year FROM coagglomeration.unit
@@ -153,11 +155,8 @@ def build_panel(
     with database.connect(settings) as connection:  # one transaction, committed at its end
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         key = (measurement_id, country, survey_year)
-        # session locks come before the snapshot: who waited sees what the other built
-        connection.autocommit = True
-        lock = ("/".join(("panel", *map(str, key))),)
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
-        connection.autocommit = False
+        # LOCK comes before the snapshot: who waited sees what the other built
+        connection.execute("LOCK TABLE panel.build IN SHARE ROW EXCLUSIVE MODE")
         _check_index(connection, measurement_id, country, survey_year)
         values = _values(connection, key, chosen, uk_measurement_id)
         made_from = inputs(connection, values)
@@ -353,15 +352,18 @@ def inputs(connection: psycopg.Connection, values: Mapping[str, Any]) -> Fingerp
     )
 
 
+_AS_MANY = " AND ".join(
+    f"{counted} = (SELECT count(*) FROM panel.{table} AS t WHERE t.measurement_id = "
+    "b.measurement_id AND t.country = b.country AND t.survey_year = b.survey_year)"
+    for counted, table in COUNTED
+)
+
+
 def _why(
     connection: psycopg.Connection, key: tuple[int, str, int], made_from: Fingerprint
 ) -> str | None:
     row = connection.execute(
-        "SELECT inputs, cells = (SELECT count(*) FROM panel.industry_cell AS c "
-        "WHERE c.measurement_id = b.measurement_id AND c.country = b.country "
-        "AND c.survey_year = b.survey_year) AND pairs = (SELECT count(*) "
-        "FROM panel.industry_pair AS p WHERE p.measurement_id = b.measurement_id "
-        "AND p.country = b.country AND p.survey_year = b.survey_year) FROM panel.build AS b "
+        f"SELECT inputs, {_AS_MANY} FROM panel.build AS b "
         "WHERE measurement_id = %s AND country = %s AND survey_year = %s",
         key,
     ).fetchone()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from coagg.cli import (
+    access,
     check,
     compare,
     db,
@@ -22,6 +23,7 @@ from coagg.cli import (
     rebuild,
     show,
     simulate,
+    sql,
     tables,
 )
 from coagg.cli.faults import run
@@ -39,6 +41,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(db.app, name="db")
+db.app.command("grant")(access.grant)
+db.app.command("revoke")(access.revoke)
+db.app.command("who")(access.who)
+db.app.command("open")(access.open_)
+db.app.command("close")(access.close)
+db.app.command("disclosure")(access.disclosure)
+app.command("sql")(sql.sql)
 app.add_typer(load.app, name="load")
 app.command("layouts")(layouts.layouts)
 app.command("index")(index.index)

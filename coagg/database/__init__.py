@@ -1,6 +1,7 @@
 """The one way from Python to PostGIS: connections, schema, SQL files, the private server."""
 
 from coagg.database.connection import (
+    administer,
     connect,
     conninfo,
     create,
@@ -19,6 +20,7 @@ from coagg.database.connection import (
 from coagg.database.faults import explained
 
 __all__ = [
+    "administer",
     "connect",
     "conninfo",
     "create",

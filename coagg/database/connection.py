@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import pq, sql
 
-from coagg.database import faults, server
+from coagg.database import adoption, faults, locks, server
 from coagg.errors import CoaggError
 from coagg.settings import DEMO_SUFFIX, MAIN_DATABASE, SQL, Settings, read_settings
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS_CODE = Path(__file__).with_name("revisions")
-UPGRADE_LOCK = 7_234_091  # advisory key: two upgrades at once run one after the other
 
 
 def conninfo(settings: Settings | None = None) -> str:
@@ -69,13 +68,29 @@ def demo_settings(settings: Settings) -> Settings:
 
 def connect(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
     """A psycopg connection; CoaggError in one line when the server cannot be had."""
-    target = conninfo(settings)
+    return _open(conninfo(settings), settings, **options)
+
+
+def _open(target: str, settings: Settings | None, **options: Any) -> psycopg.Connection:
     try:
         return psycopg.connect(target, connect_timeout=10, **options)
     except psycopg.OperationalError as fault:
         raise CoaggError(
             f"no connection to {_named(target)}: {faults.cause_and_remedy(fault, settings)}"
         ) from None
+
+
+def administer(settings: Settings | None = None, **options: Any) -> psycopg.Connection:
+    """A connection with all rights there are: the private server's superuser, else `connect`.
+
+    For roles, extensions and the server's own settings; all other work is done by `connect`.
+    """
+    settings = settings or read_settings()
+    if settings.database_url is not None:
+        return connect(settings, **options)
+    name = settings.database_name or MAIN_DATABASE
+    target = server.start(settings).conninfo(name, server.ADMINISTRATOR)
+    return _open(target, settings, **options)
 
 
 def engine(settings: Settings | None = None) -> sqlalchemy.Engine:
@@ -115,6 +130,7 @@ def create(settings: Settings) -> None:
                 f"data base {name!r} does not exist and this role may not create it: "
                 f"ask its administrator for CREATE DATABASE {name}, or for the right CREATEDB"
             ) from None
+    _ready(settings)
 
 
 def drop(settings: Settings) -> None:
@@ -134,19 +150,23 @@ def upgrade(settings: Settings | None = None) -> list[str]:
     settings = settings or read_settings()
     create(settings)
     done: list[str] = []
-    with connect(settings, autocommit=True) as guard:
-        guard.execute("SELECT pg_advisory_lock(%s)", (UPGRADE_LOCK,))
-        before = _revision(guard)
-        _check_extension(guard)
-        configuration = _configuration()
-        with engine(settings).connect() as connection:
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
-        after = _revision(guard)
-        if after != before:
-            done.append(f"schema {before or 'empty'} -> {after}")
-        with connect(settings) as connection_:
-            done += apply_definitions(connection_)
+    with connect(settings, autocommit=True) as asking:
+        if not _pending(asking):
+            return done
+        with connect(settings) as guard:
+            locks.wait_for_upgrade(guard)
+            before = _revision(asking)  # who waited sees what the other did
+            _ready(settings)
+            configuration = _configuration()
+            with engine(settings).connect() as connection:
+                configuration.attributes["connection"] = connection
+                command.upgrade(configuration, "head")
+            after = _revision(asking)
+            if after != before:
+                done.append(f"schema {before or 'empty'} -> {after}")
+            done += _groups(settings)
+            with connect(settings) as connection_:
+                done += apply_definitions(connection_)
     return done
 
 
@@ -160,39 +180,69 @@ def _configuration() -> Config:
 
 def pending(settings: Settings) -> list[str]:
     """What `upgrade` would do with a data base that is there, in words; nothing is written."""
+    with snapshot(settings) as connection:
+        return _pending(connection)
+
+
+def _pending(connection: psycopg.Connection) -> list[str]:
     from alembic.script import ScriptDirectory
 
     head = ScriptDirectory.from_config(_configuration()).get_current_head()
-    with snapshot(settings) as connection:
-        before = _revision(connection)
-        if before != head:
-            return [f"schema {before or 'empty'} would be upgraded to {head} first"]
-        row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
-        if row is None or row[0] != _definitions()[1]:
-            return ["definitions would be applied first"]
-    return []
-
-
-def _definitions() -> tuple[list[Path], str]:
-    """The definition files, in order, and a hash over them; comments are content there."""
-    files = sorted((SQL / "definitions").glob("*.sql"))
-    return files, hashlib.sha256(
-        b"".join(f.name.encode() + f.read_bytes() for f in files)
-    ).hexdigest()
+    before = _revision(connection)
+    if before != head:
+        return [f"schema {before or 'empty'} would be upgraded to {head} first"]
+    if _definitions_changed(connection):
+        return ["definitions would be applied first"]
+    missing = connection.execute(
+        "SELECT to_regrole('coagg_analyst') IS NULL AND (rolsuper OR rolcreaterole) "
+        "FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    return ["roles for analysts would be made first"] if missing == (True,) else []
 
 
 def apply_definitions(connection: psycopg.Connection) -> list[str]:
     """Re-apply all of sql/definitions, in one transaction, when any file of it changed."""
-    files, digest = _definitions()
-    row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
-    if row and row[0] == digest:
+    if not _definitions_changed(connection):
         return []
+    files, digest = _definitions(connection)
     for file in files:
         run_file(connection, file)
     connection.execute("DELETE FROM ops.definitions")
     connection.execute("INSERT INTO ops.definitions (sha256) VALUES (%s)", (digest,))
     connection.commit()
     return [f"{len(files)} definition files applied"]
+
+
+def _definitions(connection: psycopg.Connection) -> tuple[list[Path], str]:
+    """The definition files, in order, and a hash; comments are content there.
+
+    The hash is over the files, and over what they ask of the server: are there roles to grant to.
+    """
+    row = connection.execute("SELECT to_regrole('coagg_analyst') IS NULL").fetchone()
+    files = sorted((SQL / "definitions").glob("*.sql"))
+    parts = [file.name.encode() + file.read_bytes() for file in files]
+    return files, hashlib.sha256(b"".join([*parts, str(row).encode()])).hexdigest()
+
+
+def _definitions_changed(connection: psycopg.Connection) -> bool:
+    row = connection.execute("SELECT sha256 FROM ops.definitions").fetchone()
+    # a dump may have come without its grants
+    granted = connection.execute(
+        "SELECT has_schema_privilege(to_regrole('coagg_analyst'), to_regnamespace('publish'), "
+        "'USAGE')"
+    ).fetchone()
+    return row is None or row[0] != _definitions(connection)[1] or granted == (False,)
+
+
+def _groups(settings: Settings) -> list[str]:
+    """Make the group roles, or say in a line that this role may not."""
+    with administer(settings, autocommit=True) as connection:
+        if adoption.make_groups(connection):
+            return []
+    return [
+        "no roles for analysts: this role may not make them; with the attribute CREATEROLE, "
+        "coagg db upgrade does"
+    ]
 
 
 def run_file(
@@ -271,15 +321,23 @@ def _revision(connection: psycopg.Connection) -> str | None:
     return row[0] if row else None
 
 
-def _check_extension(connection: psycopg.Connection) -> None:
-    row = connection.execute(
-        "SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis'"
-    ).fetchone()
-    if row is None:
-        raise CoaggError(f"the server has no PostGIS to install; {server.WAYS}")
-    if row[0] is None:
+def _ready(settings: Settings) -> None:
+    """Add PostGIS, and on the private server take from everybody what only readers would misuse."""
+    with administer(settings, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis'"
+        ).fetchone()
+        if row is None:
+            raise CoaggError(f"the server has no PostGIS to install; {server.WAYS}")
+        if settings.database_url is None:
+            adoption.harden(connection)
+        if row[0] is not None:
+            return
         try:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+            if settings.database_url is None:
+                adoption.add_postgis(connection, server.OWNER)
+            else:
+                connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
         except psycopg.errors.InsufficientPrivilege:
             raise CoaggError(
                 "PostGIS is not yet in this data base and this role may not add it: "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import psycopg
 
+LAYERS = ["reference", "clean", "panel", "coagglomeration", "estimates", "publish", "ops"]
+
 COLUMNS = """
 SELECT
     n.nspname,
@@ -17,20 +19,18 @@ SELECT
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = ANY(ARRAY['reference', 'clean', 'panel', 'coagglomeration', 'estimates', 'ops'])
+WHERE n.nspname = ANY(%(layers)s)
     AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
     AND c.relname <> 'alembic_version'
 ORDER BY
-    array_position(
-        ARRAY['reference', 'clean', 'panel', 'coagglomeration', 'estimates', 'ops'], n.nspname::text
-    ),
+    array_position(%(layers)s, n.nspname::text),
     c.relname, a.attnum
 """
 
 
 def columns(connection: psycopg.Connection) -> list[tuple]:
     """Schema, table, its comment, kind, column, type, nullable, comment; in print order."""
-    return connection.execute(COLUMNS).fetchall()
+    return connection.execute(COLUMNS, {"layers": LAYERS}).fetchall()
 
 
 def markdown(connection: psycopg.Connection) -> str:

@@ -125,6 +125,17 @@ def make_inside(path: Path, owner: str) -> None:
     run_as(owner, ["chmod", "700", "--", str(path)])
 
 
+def open_to_pass(owner: str, home: Path, socket_dir: Path) -> None:
+    """Let others pass through the server's folder to its socket, as their owner. Raises CoaggError.
+
+    They may list the folder of the socket, and nothing else.
+    """
+    for mode, path in (("711", home), ("755", socket_dir)):
+        done = run_as(owner, ["chmod", mode, "--", str(path)])
+        if done.returncode:
+            raise CoaggError(f"{path} cannot be opened: {_said(done)}; {_advice(done)}")
+
+
 @contextmanager
 def exclusive(home: Path) -> Iterator[None]:
     """Hold the server's folder: one process at a time starts or makes the server.

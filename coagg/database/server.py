@@ -13,18 +13,20 @@ import pwd
 import re
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from coagg.database import adoption, server_log
 from coagg.database import owner as hands
-from coagg.database import server_log
 from coagg.errors import CoaggError
 from coagg.settings import MAIN_DATABASE, Settings
 
-ROLE = "coagg"
-PORT = 5432  # part of the socket's name only: the server listens on no address
+ADMINISTRATOR = "coagg"  # the superuser initdb makes: adds PostGIS and roles, nothing else
+OWNER = "coagg_owner"  # whom the program is every day: owns the data bases, no superuser
+PORT = 5432  # part of the socket's name only, until `doors` opens the server on loopback
 SOCKET_PATH_LIMIT = 107  # sun_path of Linux
 START_SECONDS = 60
 RECOVERY_SECONDS = 600  # after a crash at most max_wal_size is read again
@@ -82,23 +84,34 @@ class Server:
             return near
         return Path("/tmp") / f"coagg-{hashlib.sha256(bytes(self.home)).hexdigest()[:12]}"
 
-    def conninfo(self, database: str = MAIN_DATABASE) -> str:
+    @property
+    def port(self) -> int:
+        """Number in the name of the socket; `PORT` where there is none yet."""
+        numbers = []
+        with suppress(OSError):
+            for name in os.listdir(self.socket_dir):
+                ending = name.removeprefix(".s.PGSQL.")
+                numbers += [int(ending)] if ending.isdigit() else []
+        return numbers[0] if len(numbers) == 1 else PORT
+
+    def conninfo(self, database: str = MAIN_DATABASE, role: str = OWNER) -> str:
         """Connection string of a data base of this server."""
         place = self.socket_dir
         parts: dict[str, str | int | None] = {
             "host": str(place),
-            "port": PORT,
-            "user": ROLE,
+            "port": self.port,
+            "user": role,
             "dbname": database,
         }
         if os.geteuid() == 0 or place.parent == Path("/tmp"):
             parts["requirepeer"] = self.owner  # nobody else's server may answer there
         return psycopg.conninfo.make_conninfo("", **parts)
 
-    def answers(self, timeout_seconds: int = 3) -> bool:
+    def answers(self, timeout_seconds: int = 3, role: str = ADMINISTRATOR) -> bool:
         """Ask the server itself (a pid file can be fooled by a zombie or a reused pid)."""
+        target = self.conninfo("postgres", role)
         try:
-            psycopg.connect(self.conninfo("postgres"), connect_timeout=timeout_seconds).close()
+            psycopg.connect(target, connect_timeout=timeout_seconds).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -141,12 +154,13 @@ def binaries() -> Path:
 def start(settings: Settings) -> Server:
     """Start the private server (making it first if need be) and return when it answers."""
     server = private_server(settings)
-    if server.answers():
+    if server.answers(role=OWNER):
         return server
     bin_dir = binaries()
     hands.make_home(server.home, server.owner)
     with hands.exclusive(server.home):
         if server.answers():
+            _make_owner(server)
             return server
         if hands.read(server.owner, server.cluster / "PG_VERSION") is None:
             _initialise(server, bin_dir)
@@ -156,6 +170,8 @@ def start(settings: Settings) -> Server:
         hands.write(server.owner, server.cluster / "coagg.conf", configuration)
         _remove_stale_locks(server)
         _launch(server, bin_dir)
+        _make_owner(server)
+        _let_through(server)
     return server
 
 
@@ -198,16 +214,15 @@ def _initialise(server: Server, bin_dir: Path) -> None:
     _end_servers_of_removed(server)
     new = server.home / "cluster.new"  # renamed when whole, so a kill leaves no half cluster
     hands.remove(server.owner, new)
-    command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ROLE, "--encoding", "UTF8"]
-    command += ["--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
+    command = [str(bin_dir / "initdb"), "-D", str(new), "--username", ADMINISTRATOR]
+    command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "peer", "--no-instructions"]
     done = hands.run_as(server.owner, command)
     if done.returncode:
         hands.remove(server.owner, new)
         line = server_log.telling_line(done.stdout) or f"exit code {done.returncode}"
         advice = server_log.remedy(line, server.owner, server.home)
         raise CoaggError(f"initdb failed in {new}: {line}; {advice}")
-    users = sorted({server.owner, "root", _own_name()})
-    identities = "".join(f"coagg {user} {ROLE}\n" for user in users)
+    identities = "".join(f"coagg {user} {ADMINISTRATOR}\n" for user in _users(server))
     hands.write(server.owner, new / "pg_hba.conf", "local all all peer map=coagg\n")
     hands.write(server.owner, new / "pg_ident.conf", identities)
     configuration = hands.read(server.owner, new / "postgresql.conf") or ""
@@ -215,6 +230,28 @@ def _initialise(server: Server, bin_dir: Path) -> None:
     hands.write(server.owner, new / "postgresql.conf", configuration)
     hands.write(server.owner, new / "coagg.conf", "")
     hands.rename(server.owner, new, server.cluster)
+
+
+def _make_owner(server: Server) -> None:
+    """Make the role that the program is every day; data bases of older releases become its own."""
+
+    def administrator(name: str) -> psycopg.Connection:
+        return psycopg.connect(server.conninfo(name, ADMINISTRATOR), autocommit=True)
+
+    adoption.make_owner(administrator, OWNER, _users(server))
+
+
+def _let_through(server: Server) -> None:
+    """Let other users pass to the socket of a server that was opened to them (`doors`)."""
+    with psycopg.connect(server.conninfo("postgres", ADMINISTRATOR)) as connection:
+        row = connection.execute("SHOW unix_socket_permissions").fetchone()
+    if row == ("0777",):
+        hands.open_to_pass(server.owner, server.home, server.socket_dir)
+
+
+def _users(server: Server) -> list[str]:
+    """Users of the machine who are administrator and owner of the server."""
+    return sorted({server.owner, "root", _own_name()})
 
 
 def _launch(server: Server, bin_dir: Path) -> None:
@@ -253,11 +290,8 @@ def _remove_stale_locks(server: Server) -> None:
     """
     if _processes_in(str(server.cluster)):
         return
-    hands.remove(
-        server.owner,
-        server.cluster / "postmaster.pid",
-        server.socket_dir / f".s.PGSQL.{PORT}.lock",
-    )
+    sockets = server.socket_dir.glob(".s.PGSQL.*")
+    hands.remove(server.owner, server.cluster / "postmaster.pid", *sockets)
 
 
 def _end_servers_of_removed(server: Server) -> None:

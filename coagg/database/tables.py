@@ -29,6 +29,7 @@ TYPES: dict[str, TypeEngine] = {
     "jsonb": postgresql.JSONB(),
     "point": Geometry("POINT", 4326, spatial_index=False),
     "polygon": Geometry("POLYGON", 4326, spatial_index=False),
+    "line": Geometry("LINESTRING", 4326, spatial_index=False),
     "multipolygon": Geometry("MULTIPOLYGON", 4326, spatial_index=False),
 }
 LAYERS: dict[str, dict[str, str]] = {
@@ -168,6 +169,16 @@ LAYERS: dict[str, dict[str, str]] = {
             jsonb, cells integer, pairs integer, facts jsonb, code_version text, built_at timestamp,
             inputs jsonb?
         """,
+        "cell_guard": """
+            measurement_id integer, country text, survey_year smallint, agglomeration_code text,
+            industry text, firms integer, output_firms integer, output_largest_share double?,
+            employment_firms integer, employment_largest_share double?, lon double?, lat double?
+        """,
+        "cell_status view": """
+            measurement_id integer, country text, survey_year smallint, agglomeration_code text,
+            industry text, firms_safe boolean, output_safe boolean, employment_safe boolean, reason
+            text, lon double, lat double
+        """,
         "industry_cell": """
             measurement_id integer, country text, survey_year smallint, agglomeration_code text,
             industry text, firms integer, output_thousand_cny double, employment double,
@@ -280,6 +291,86 @@ LAYERS: dict[str, dict[str, str]] = {
             run_id integer, measurement_id integer, table_name text, specification jsonb,
             specification_sha256 text, data_sha256 text, options jsonb, code_version text,
             estimated_at timestamp, inputs jsonb?
+        """,
+    },
+    "publish": {
+        "agglomeration_map view": """
+            agglomeration_key bigint, measurement_id integer, country text, survey_year smallint,
+            agglomeration_code text, agglomeration_name text, industries bigint, published bigint,
+            firms bigint, output_thousand_cny double, employment double, innovation_scale double,
+            geom multipolygon
+        """,
+        "cell view": """
+            cell_key bigint, measurement_id integer, country text, survey_year smallint,
+            agglomeration_code text, agglomeration_name text, classification text, industry text,
+            industry_name text, industry_name_en text, firms integer, output_thousand_cny double,
+            employment double, innovation_scale double, innovation_quality double, kp_outward_scale
+            double, kp_outward_quality double, output_outward double, employment_outward double,
+            kp_inward_scale double, kp_inward_quality double, output_inward double,
+            employment_inward double, suppressed text
+        """,
+        "cell_map view": """
+            cell_key bigint, measurement_id integer, country text, survey_year smallint,
+            agglomeration_code text, agglomeration_name text, classification text, industry text,
+            industry_name text, industry_name_en text, firms integer, output_thousand_cny double,
+            employment double, innovation_scale double, innovation_quality double, kp_outward_scale
+            double, kp_inward_scale double, suppressed text, geom multipolygon
+        """,
+        "comparison view": """
+            country text, survey_year smallint, agglomeration_code text, comparison text,
+            fixed_industry text, redrawn_industry text, value double, p_value double, verdict text,
+            suppressed text
+        """,
+        "descriptive view": """
+            run_id integer, place smallint, level text, name text, statistic text, value double
+        """,
+        "disclosure view": """
+            min_firms integer, dominance double
+        """,
+        "firm_map view": """
+            firm_key bigint, country text, survey_year smallint, row_number integer, firm_id text,
+            firm_name text, classification text, industry text, industry_name text, industry_name_en
+            text, output_thousand_cny double, employment integer, prefecture_code text,
+            prefecture_name text, agglomeration_code text, pile_up_size integer, flags text[], geom
+            point
+        """,
+        "industry_comparison view": """
+            country text, survey_year smallint, agglomeration_code text, industry text, firms
+            integer, ellison_glaeser double, suppressed text
+        """,
+        "measurement view": """
+            measurement_id integer, method text, cost text, draws integer, seed bigint, min_firms
+            integer, pile_ups text, direction text, classification text, made_at timestamp
+        """,
+        "pair view": """
+            pair_key bigint, measurement_id integer, country text, survey_year smallint,
+            agglomeration_code text, agglomeration_name text, classification text, from_industry
+            text, from_name text, from_name_en text, to_industry text, to_name text, to_name_en
+            text, from_firms integer, to_firms integer, index double, standard_error double,
+            observed_cost double, null_mean double, null_sd double, draws integer, method text, cost
+            text, suppressed text
+        """,
+        "pair_map view": """
+            pair_key bigint, measurement_id integer, country text, survey_year smallint,
+            agglomeration_code text, from_industry text, from_name text, from_name_en text,
+            to_industry text, to_name text, to_name_en text, index double, index_back double, phi_95
+            boolean, suppressed text, geom line
+        """,
+        "panel_pair view": """
+            pair_key bigint, measurement_id integer, country text, survey_year smallint,
+            agglomeration_code text, from_industry text, to_industry text, index double, index_back
+            double, uk_index double, uk_index_back double, citations double, citations_back double,
+            io double, io_back double, tech double, tech_back double, same_division boolean,
+            suppressed text
+        """,
+        "suppression view": """
+            measurement_id integer, country text, survey_year smallint, agglomeration_code text,
+            cells bigint, cells_suppressed bigint, output_suppressed bigint, employment_suppressed
+            bigint
+        """,
+        "survey_year view": """
+            country text, survey_year smallint, classification text, datum text, code_version text,
+            loaded_at timestamp
         """,
     },
 }

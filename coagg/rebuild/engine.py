@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 import psycopg
 
 from coagg import database
+from coagg.database import locks
 from coagg.database.fingerprint import NEVER
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION
-
-LOCK = 7_234_092  # advisory key: one rebuild of a data base at a time
 
 OLD_SCHEMA = (
     psycopg.errors.UndefinedTable,
@@ -165,8 +164,7 @@ def _record(settings: Settings, name: str, why: str, said: str, seconds: float) 
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    with database.connect(settings, autocommit=True) as guard:
-        row = guard.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
-        if not (row and row[0]):
+    with database.connect(settings) as guard:
+        if not locks.take_rebuild(guard):
             raise CoaggError("another rebuild of this data base is running: wait for it to end")
         yield

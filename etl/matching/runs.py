@@ -14,12 +14,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import database
+from coagg.database import locks
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, why
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION
-
-LOCK = 7_234_093  # advisory key: one matcher of a data base at a time
 
 
 def open_run(settings: Settings) -> psycopg.Connection:
@@ -31,8 +30,7 @@ def open_run(settings: Settings) -> psycopg.Connection:
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.execute("SET client_connection_check_interval = 2000")
     connection.commit()
-    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()
-    if row is None or not row[0]:
+    if not locks.take(connection, "match"):
         connection.close()
         raise CoaggError("another coagg match is at work on this data base: wait for it")
     return connection

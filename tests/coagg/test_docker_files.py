@@ -65,7 +65,14 @@ def test_the_server_lets_nobody_in_unproved():
     assert [rule[2] for rule in rules if rule[0] == "host"] == ["coagg_reader"]
     assert "--auth=reject" in script
     assert "/dev/urandom" in script
-    assert not re.search(r"CREATE ROLE .*\bSUPERUSER", script)
+    assert not re.search(r"CREATE ROLE .*\b(SUPERUSER|CREATEROLE)", script)
+
+
+def test_the_reader_is_an_analyst():
+    script = (DOCKER / "start-postgis").read_text()
+    assert "REVOKE pg_read_all_data FROM coagg_reader" in script  # of older releases
+    assert not re.search(r"(GRANT|IN ROLE) pg_read_all_data", script)
+    assert "GRANT coagg_analyst TO coagg_reader" in script
 
 
 def test_the_start_script_is_sound_and_executable():

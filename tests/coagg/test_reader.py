@@ -20,6 +20,7 @@ from coagg.database.tables import LAYERS, METADATA, SCHEMA
 SQL_NAMES = {"double": "double precision", "timestamp": "timestamp with time zone"}
 SQL_NAMES |= {
     "point": "geometry(Point,4326)",
+    "line": "geometry(LineString,4326)",
     "polygon": "geometry(Polygon,4326)",
     "multipolygon": "geometry(MultiPolygon,4326)",
 }

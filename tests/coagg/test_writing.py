@@ -212,6 +212,8 @@ DECIDED = {
     "analysis/measurement/comparison.py": "memory",
     "coagg/cli/faults.py": "memory",
     "coagg/data/examples/make_south_yorkshire.py": "made",
+    "coagg/database/adoption.py": "private",
+    "coagg/database/answers.py": "private",
     "coagg/database/owner.py": "private",
     "coagg/demo/report.py": "made",
     "coagg/frames/files.py": "results",

@@ -1,5 +1,6 @@
 """The schema keeps its promises: comments, dictionary, idempotence, queries, dump and restore."""
 
+import re
 import shutil
 import subprocess
 
@@ -34,7 +35,7 @@ def test_upgrade_twice_does_nothing(empty_settings):
 
 def test_a_changed_definition_is_applied_again(empty_settings, db):
     db.execute("UPDATE ops.definitions SET sha256 = 'older'")
-    db.execute("DROP VIEW coagglomeration.pair_named, coagglomeration.pair_index")
+    db.execute("DROP VIEW coagglomeration.pair_index CASCADE")
     db.commit()
     (done,) = database.upgrade(empty_settings)
     assert "definition files applied" in done
@@ -42,7 +43,11 @@ def test_a_changed_definition_is_applied_again(empty_settings, db):
 
 
 def test_no_file_touches_the_search_path():
-    found = [f.name for f in SQL.rglob("*.sql") if "search_path" in f.read_text().lower()]
+    # a function of the owner's may have one of its own; no session gets one
+    own = re.compile(r"alter function \S+\([a-z, ]*\) set search_path = pg_catalog;")
+    found = [
+        f.name for f in SQL.rglob("*.sql") if "search_path" in own.sub("", f.read_text().lower())
+    ]
     assert found == []
 
 

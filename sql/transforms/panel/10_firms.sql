@@ -6,6 +6,14 @@ SELECT
     f.agglomeration_code,
     f.industry,
     count(*)::integer AS firms,
+    (count(*) FILTER (WHERE f.output_thousand_cny > 0))::integer AS output_firms,
+    max(f.output_thousand_cny) FILTER (WHERE f.output_thousand_cny > 0)
+    / sum(f.output_thousand_cny) FILTER (WHERE f.output_thousand_cny > 0) AS output_largest_share,
+    (count(*) FILTER (WHERE f.employment > 0))::integer AS employment_firms,
+    max(f.employment) FILTER (WHERE f.employment > 0)::double precision
+    / sum(f.employment) FILTER (WHERE f.employment > 0) AS employment_largest_share,
+    avg(f.lon) AS lon,
+    avg(f.lat) AS lat,
     sum(coalesce(f.output_thousand_cny, 0)) AS output,
     sum(coalesce(f.employment, 0))::double precision AS employment,
     (count(*) FILTER (WHERE f.doubtful))::integer AS doubtful

@@ -263,6 +263,8 @@ def test_agglomerations_of_the_list_count(copied, inputs):
          "WHERE country = 'CN' AND survey_year = 2010)",
          "index CN 2010"),
         ("DELETE FROM panel.industry_cell WHERE survey_year = 2013", "panel 2013"),
+        ("DELETE FROM panel.cell_guard WHERE survey_year = 2013 AND industry = (SELECT "
+         "min(industry) FROM panel.cell_guard)", "panel 2013"),
         ("DELETE FROM panel.industry_pair WHERE survey_year = 2010", "panel 2010"),
         ("DELETE FROM estimates.coefficient WHERE column_number = 1", "estimates"),
     ],
