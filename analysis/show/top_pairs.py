@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from coagg.analysis.show.names import latest_measured, named_classification, unknown_industry
 from coagg.errors import CoaggError
@@ -31,7 +32,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class TopPairs:
-    """The strongest pairs of a cell, and how many of all are at 0.95 or more."""
+    """The strongest pairs of a cell, and how many of all are at 0.95 or more.
+
+    `suppressed`: pairs that the rule of disclosure leaves out, also of `significant` and `all`.
+    """
 
     agglomeration: str
     survey_year: int
@@ -42,6 +46,7 @@ class TopPairs:
     pairs: list[Pair]
     significant: int
     all: int
+    suppressed: int
 
 
 TOP = """
@@ -49,12 +54,18 @@ SELECT
     from_industry, coalesce(from_name_en, from_name, ''),
     to_industry, coalesce(to_name_en, to_name, ''),
     from_firms, to_firms, index, sd_below_chance, reverse_index
-FROM coagglomeration.pair_named
-WHERE measurement_id = %(measurement)s AND country = %(country)s
+FROM {pairs}
+WHERE index IS NOT NULL AND measurement_id = %(measurement)s AND country = %(country)s
     AND survey_year = %(survey_year)s AND agglomeration_code = %(agglomeration)s
     AND (%(industry)s::text IS NULL OR from_industry = %(industry)s)
 ORDER BY index DESC, sd_below_chance DESC NULLS LAST, from_industry, to_industry
 LIMIT %(top)s
+"""
+COUNTS = """
+SELECT count(*) FILTER (WHERE index >= 0.95), count(index), count(*) FILTER (WHERE index IS NULL)
+FROM {pairs}
+WHERE measurement_id = %(measurement)s AND country = %(country)s
+    AND survey_year = %(survey_year)s AND agglomeration_code = %(agglomeration)s
 """
 
 
@@ -66,8 +77,12 @@ def top_pairs(
     measurement: int | None,
     industry: str | None,
     top: int,
+    published: bool = False,
 ) -> TopPairs:
-    """The strongest ordered pairs of a cell; CoaggError when it was not measured."""
+    """The strongest ordered pairs of a cell; CoaggError when it was not measured.
+
+    With `published`, those alone that publish.pair does not suppress.
+    """
     if top < 1:
         raise CoaggError(f"top {top}: ask for at least 1 pair")
     latest = latest_measured(connection, country, agglomeration, survey_year, measurement)
@@ -91,16 +106,14 @@ def top_pairs(
         "industry": industry,
         "top": top,
     }
-    rows = connection.execute(TOP, asked).fetchall()
-    counts = connection.execute(
-        "SELECT count(*) FILTER (WHERE index >= 0.95), count(*) FROM coagglomeration.pair_result "
-        "WHERE measurement_id = %(measurement)s AND country = %(country)s "
-        "AND survey_year = %(survey_year)s AND agglomeration_code = %(agglomeration)s",
-        asked,
-    ).fetchone()
+    view = sql.Identifier(
+        *(("publish", "pair") if published else ("coagglomeration", "pair_named"))
+    )
+    rows = connection.execute(sql.SQL(TOP).format(pairs=view), asked).fetchall()
+    counts = connection.execute(sql.SQL(COUNTS).format(pairs=view), asked).fetchone()
     assert counts is not None
     named = named_classification(connection, country, year, latest.classification)
-    if not rows:
+    if not rows and not counts[2]:
         raise unknown_industry(connection, named, industry or "", f"{agglomeration} {year}")
     return TopPairs(
         agglomeration, year, latest.measurement_id, latest.method, latest.draws, named,

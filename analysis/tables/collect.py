@@ -14,7 +14,13 @@ import psycopg
 from coagg.analysis.tables.estimate import latest_measurement
 from coagg.analysis.tables.options import Options
 from coagg.analysis.tables.specification import Table, chosen
-from coagg.analysis.tables.store import StoredTable, command_words, read_latest, read_variants
+from coagg.analysis.tables.store import (
+    StoredTable,
+    command_words,
+    read_latest,
+    read_published,
+    read_variants,
+)
 from coagg.errors import CoaggError
 
 
@@ -22,6 +28,7 @@ from coagg.errors import CoaggError
 class Collected:
     """Stored tables, in order; by name their leave-one-out runs and all their stored variants.
 
+    `suppressed`: descriptive statistics that the rule of disclosure leaves out of them.
     `lacking`: tables that are not estimated with these options. `stale`: tables estimated before
     their panel was built again. `remedy`: the command that estimates both.
     """
@@ -31,6 +38,7 @@ class Collected:
     variants: dict[str, list[StoredTable]] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    suppressed: int = 0
     remedy: str = ""
 
 
@@ -42,8 +50,11 @@ def collect(
     options: Options | None = None,
     leave_one_out: bool = False,
     variants: bool = False,
+    published: bool = False,
 ) -> Collected:
     """The latest estimates of the named tables (default: all in `known`) with these options.
+
+    With `published`, statistics that publish.descriptive does not hold are left out.
 
     A table that is asked for by name and is not estimated raises CoaggError, with the command to
     call; among all tables it is lacking. Raises CoaggError when nothing is estimated at all.
@@ -67,6 +78,10 @@ def collect(
             found.variants[one.name] = read_variants(connection, one.name, options.country)
     if not found.tables:
         raise CoaggError(f"nothing is estimated: {found.remedy}")
+    if published:
+        before = sum(len(table.described) for table in found.tables)
+        found.tables = [read_published(connection, table) for table in found.tables]
+        found.suppressed = before - sum(len(table.described) for table in found.tables)
     built: dict[int, datetime] = dict(
         connection.execute(
             "SELECT measurement_id, max(built_at) FROM panel.build WHERE country = %s GROUP BY 1",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from coagg.analysis.estimation.model import Estimate
 from coagg.analysis.tables import ESTIMATE_CODE
@@ -285,6 +286,25 @@ def command_words(options: Mapping[str, Any]) -> list[str]:
     return words
 
 
+def read_published(connection: psycopg.Connection, table: StoredTable) -> StoredTable:
+    """The table with those of its descriptive statistics that may be published."""
+    return replace(table, described=_described(connection, table.run_id, "publish"))
+
+
+def _described(connection: psycopg.Connection, run_id: int, schema: str) -> tuple[Described, ...]:
+    found = connection.execute(
+        sql.SQL(
+            "SELECT place, level, name, statistic, value FROM {}.descriptive "
+            "WHERE run_id = %s ORDER BY place, statistic"
+        ).format(sql.Identifier(schema)),
+        (run_id,),
+    )
+    return tuple(
+        Described(place, level, name, statistic, _number(value))
+        for place, level, name, statistic, value in found
+    )
+
+
 def _read(connection: psycopg.Connection, row: Sequence[Any]) -> StoredTable:
     run_id = row[0]
     coefficients: dict[tuple[int, str], list[Coefficient]] = {}
@@ -323,16 +343,9 @@ def _read(connection: psycopg.Connection, row: Sequence[Any]) -> StoredTable:
             (run_id,),
         )
     ]  # fmt: skip
-    described = [
-        Described(place, level, name, statistic, _number(value))
-        for place, level, name, statistic, value in connection.execute(
-            "SELECT place, level, name, statistic, value FROM estimates.descriptive "
-            "WHERE run_id = %s ORDER BY place, statistic",
-            (run_id,),
-        )
-    ]
+    described = _described(connection, run_id, "estimates")
     measurement_id, name, specification, data_sha256, options, code_version, when = row[1:8]
     return StoredTable(
         run_id, measurement_id, name, specification, data_sha256, options, code_version, when,
-        tuple(columns), tuple(tests), tuple(described),
+        tuple(columns), tuple(tests), described,
     )  # fmt: skip

@@ -185,17 +185,23 @@ def disclosure(
             help="Suppress output and employment of which one firm has more, 0 to 1.",
         ),
     ] = None,
+    confidential: Annotated[
+        bool | None,
+        typer.Option(
+            "--confidential/--public",
+            help="Whether the firms are confidential: then tables and coagg show obey the rule "
+            "unasked.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show the rule of suppression in the published views, or change it."""
-    from coagg.database import roles
+    from coagg.database.disclosure import rule
 
-    firms, share = roles.rule(settings(), min_firms, dominance)
+    found = rule(settings(), min_firms, dominance, confidential)
+    whose = "confidential: tables and pairs shown too" if found.confidential else "public"
     with Answer(json) as answer:
-        answer.say(
-            f"fewer than {firms} firms, or one with more than {share:g} of the sum: suppressed",
-            min_firms=firms, dominance=share,
-        )  # fmt: skip
+        answer.say(f"{found}; the firms are {whose}", **asdict(found))
 
 
 def _password(name: str) -> str:

@@ -80,6 +80,15 @@ Measurement = Annotated[
         "Default: the latest.",
     ),
 ]
+Disclosure = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=MOST_FIRMS,
+        help="Suppress what rests on fewer firms than this; 0: suppress nothing. Default: the rule "
+        "of coagg db disclosure, where firms are confidential.",
+    ),
+]
 Draws = Annotated[
     int, typer.Option(min=1, max=MOST_DRAWS, help="Random draws for each null distribution.")
 ]

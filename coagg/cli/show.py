@@ -12,6 +12,7 @@ from coagg.cli.options import (
     Classification,
     Country,
     CountryCode,
+    Disclosure,
     Json,
     MaybeYear,
     Measurement,
@@ -34,16 +35,20 @@ def show_pairs(
     ] = None,
     measurement: Measurement = None,
     country: Country = CountryCode.CN,
+    disclosure: Disclosure = None,
     json: Json = False,
 ) -> None:
     """Show the pairs that seek each other's neighbourhood most, with names."""
     from coagg import database
     from coagg.analysis.show.top_pairs import top_pairs
+    from coagg.database.disclosure import guard
 
     with database.connect(settings()) as connection:
+        rule = guard(connection, disclosure)
         found = top_pairs(
-            connection, country.value, agglomeration, survey_year, measurement, industry, top
-        )
+            connection, country.value, agglomeration, survey_year, measurement, industry, top,
+            published=rule is not None,
+        )  # fmt: skip
     with Answer(json) as answer:
         answer.table(
             "pairs",
@@ -68,6 +73,11 @@ def show_pairs(
             f"({found.significant / max(found.all, 1):.1%})",
             **facts,
         )
+        if rule is not None and found.suppressed:
+            answer.note(
+                f"{found.suppressed:,} more pairs are suppressed: an industry of theirs has fewer "
+                f"than {rule.min_firms} firms (coagg db disclosure)"
+            )
 
 
 @app.command("agglomerations")

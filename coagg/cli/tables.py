@@ -13,6 +13,7 @@ from coagg.cli.options import (
     Convention,
     Country,
     CountryCode,
+    Disclosure,
     Dyadic,
     Json,
     LeaveOneOut,
@@ -88,17 +89,20 @@ def tables_(
     wild_bootstrap: Wild = None,
     randomisation: Randomisation = None,
     leave_one_out: LeaveOneOut = False,
+    disclosure: Disclosure = None,
     json: Json = False,
 ) -> None:
     """Make tables of stored estimates, laid out like the paper's.
 
     Without TABLE, all that are estimated. The numbers are those of the latest estimation with the
-    same options. Without options: the paper's.
+    same options. Without options: the paper's. Where firms are confidential, what tells of a single
+    cell is left out (--disclosure).
     """
     from coagg import database
     from coagg.analysis.tables.collect import collect
     from coagg.analysis.tables.pages import make
     from coagg.analysis.tables.specification import load_specifications
+    from coagg.database.disclosure import guard
 
     options = estimation_options(
         country=country, convention=convention, min_firms=min_firms,
@@ -110,8 +114,9 @@ def tables_(
     known = load_specifications(*(specifications or ()))
     with database.connect(settings()) as connection, Answer(json) as answer:
         found = collect(
-            connection, known, tables or (), measurement, options, leave_one_out, bool(curve)
-        )
+            connection, known, tables or (), measurement, options, leave_one_out, bool(curve),
+            published=guard(connection, disclosure) is not None,
+        )  # fmt: skip
         if out is not None:
             files = make.write_pages(connection, found, pages, country.value)
             answer.say(f"{out}: {len(files)} files of {len(found.tables)} tables", files=files)
@@ -129,7 +134,13 @@ def _tell(answer: Answer, found: Collected) -> None:
         answer.say(
             f"estimated before the panel was built again: {', '.join(found.stale)}: {found.remedy}"
         )
+    if found.suppressed:
+        answer.note(
+            f"{found.suppressed} smallest and largest values are suppressed: each is one cell's "
+            "(coagg db disclosure)"
+        )
     answer.document |= {
+        "suppressed": found.suppressed,
         "tables": [dataclasses.asdict(table) for table in found.tables],
         "lacking": found.lacking,
         "stale": found.stale,

@@ -49,6 +49,8 @@ def take_rebuild(connection: psycopg.Connection) -> bool:
     from its work. Its mode lets the rows of the table be locked by others.
     """
     connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    if connection.execute("SELECT to_regclass('ops.lock')").fetchone() == (None,):
+        return True  # an older schema, which this program only looks at: nobody can be at work
     try:
         connection.execute("LOCK TABLE ops.lock IN SHARE UPDATE EXCLUSIVE MODE NOWAIT")
     except psycopg.errors.LockNotAvailable:

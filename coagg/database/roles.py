@@ -173,30 +173,6 @@ def revoke(settings: Settings, name: str) -> bool:
     return True
 
 
-def rule(
-    settings: Settings, min_firms: int | None = None, dominance: float | None = None
-) -> tuple[int, float]:
-    """The rule of suppression, changed where something is given: firms, and the largest share.
-
-    Raises CoaggError for impossible values, or when this role may not change it.
-    """
-    if min_firms is not None and min_firms < 1:
-        raise CoaggError(f"--min-firms {min_firms}: at least 1")
-    if dominance is not None and not 0 < dominance <= 1:
-        raise CoaggError(f"--dominance {dominance}: a share above 0 and at most 1")
-    with adoption.explained(), connect(settings) as connection:
-        if min_firms is not None or dominance is not None:
-            connection.execute(
-                "UPDATE ops.disclosure SET min_firms = coalesce(%s, min_firms), "
-                "dominance = coalesce(%s, dominance), changed_by = session_user, "
-                "changed_at = now()",
-                (min_firms, dominance),
-            )
-        row = connection.execute("SELECT min_firms, dominance FROM ops.disclosure").fetchone()
-    assert row is not None
-    return int(row[0]), float(row[1])
-
-
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or PROTECTED.fullmatch(name):
         raise CoaggError(

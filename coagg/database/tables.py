@@ -325,7 +325,7 @@ LAYERS: dict[str, dict[str, str]] = {
             run_id integer, place smallint, level text, name text, statistic text, value double
         """,
         "disclosure view": """
-            min_firms integer, dominance double
+            min_firms integer, dominance double, confidential boolean
         """,
         "firm_map view": """
             firm_key bigint, country text, survey_year smallint, row_number integer, firm_id text,
@@ -347,8 +347,8 @@ LAYERS: dict[str, dict[str, str]] = {
             agglomeration_code text, agglomeration_name text, classification text, from_industry
             text, from_name text, from_name_en text, to_industry text, to_name text, to_name_en
             text, from_firms integer, to_firms integer, index double, standard_error double,
-            observed_cost double, null_mean double, null_sd double, draws integer, method text, cost
-            text, suppressed text
+            reverse_index double, observed_cost double, null_mean double, null_sd double,
+            sd_below_chance double, draws integer, method text, cost text, suppressed text
         """,
         "pair_map view": """
             pair_key bigint, measurement_id integer, country text, survey_year smallint,

@@ -19,6 +19,7 @@ from coagg.analysis.tables.pages.write import FORMATS, write_tables
 from coagg.analysis.tables.specification import load_specifications
 from coagg.analysis.tables.store import StoredTable, read_latest
 from coagg.console import table, truth_table
+from coagg.database import disclosure
 from coagg.demo.findings import Findings, find
 from coagg.demo.report import write_report
 from coagg.errors import CoaggError
@@ -47,6 +48,7 @@ def run(
     say(f"data base {database.database_name(settings)}")
     for line in prepare.prepare(settings):
         say(line)
+    disclosure.rule(settings, confidential=False)  # its firms are made
     inputs = simulation.simulate(settings, out / "economy", size, SEED)
     say(f"made economy written to {out / 'economy'}: real layouts, real dirt, known truth")
     manifest = read_manifest(inputs)

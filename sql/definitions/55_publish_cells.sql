@@ -4,6 +4,18 @@
 -- rests on published cells alone, so that no difference of two numbers gives a suppressed one away.
 -- What columns hide is hidden by CASE in them; a view that hides rows is a security barrier.
 
+-- the only place that reads the rule. A session may ask for more firms, never for fewer
+CREATE VIEW publish.disclosure AS
+SELECT
+    greatest(min_firms, nullif(current_setting('coagg.disclosure', TRUE), '')::integer) AS min_firms,
+    dominance,
+    confidential
+FROM ops.disclosure;
+COMMENT ON VIEW publish.disclosure IS 'The rule of suppression in force; the views of this schema read it here.';
+COMMENT ON COLUMN publish.disclosure.min_firms IS 'A number that rests on fewer firms is suppressed; more than ops.disclosure says where a session asks for it (setting coagg.disclosure).';
+COMMENT ON COLUMN publish.disclosure.dominance IS 'Output or employment of which one firm has more than this share is suppressed.';
+COMMENT ON COLUMN publish.disclosure.confidential IS 'Whether the firms are confidential: coagg tables and coagg show then obey the rule unasked.';
+
 CREATE VIEW panel.cell_status AS
 SELECT
     c.measurement_id,
@@ -27,13 +39,13 @@ SELECT
         ), FALSE
     ) AS employment_safe,
     CASE
-        WHEN g.firms IS NULL THEN 'not counted: coagg panel --force'
+        WHEN g.firms IS NULL THEN 'not counted: coagg panel'
         WHEN c.firms < d.min_firms OR g.firms < d.min_firms THEN 'few firms'
     END AS reason,
     g.lon,
     g.lat
 FROM panel.industry_cell AS c
-CROSS JOIN ops.disclosure AS d
+CROSS JOIN publish.disclosure AS d
 LEFT JOIN panel.cell_guard AS g
     ON
         c.measurement_id = g.measurement_id AND c.country = g.country
@@ -177,12 +189,3 @@ COMMENT ON COLUMN publish.suppression.cells IS 'Cells of the panel.';
 COMMENT ON COLUMN publish.suppression.cells_suppressed IS 'Cells of which nothing is published, for too few firms.';
 COMMENT ON COLUMN publish.suppression.output_suppressed IS 'Further cells whose output is suppressed.';
 COMMENT ON COLUMN publish.suppression.employment_suppressed IS 'Further cells whose employment is suppressed.';
-
-CREATE VIEW publish.disclosure AS
-SELECT
-    min_firms,
-    dominance
-FROM ops.disclosure;
-COMMENT ON VIEW publish.disclosure IS 'The rule of suppression in force.';
-COMMENT ON COLUMN publish.disclosure.min_firms IS 'A number that rests on fewer firms is suppressed.';
-COMMENT ON COLUMN publish.disclosure.dominance IS 'Output or employment of which one firm has more than this share is suppressed.';

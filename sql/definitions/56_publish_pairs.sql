@@ -19,15 +19,17 @@ SELECT
     CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.to_firms END AS to_firms,
     CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.index END AS index,
     CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.standard_error END AS standard_error,
+    CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.reverse_index END AS reverse_index,
     CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.observed_cost END AS observed_cost,
     CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.null_mean END AS null_mean,
     CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.null_sd END AS null_sd,
+    CASE WHEN least(p.from_firms, p.to_firms) >= d.min_firms THEN p.sd_below_chance END AS sd_below_chance,
     p.draws,
     p.method,
     p.cost,
     CASE WHEN NOT least(p.from_firms, p.to_firms) >= d.min_firms THEN 'few firms' END AS suppressed
 FROM coagglomeration.pair_named AS p
-CROSS JOIN ops.disclosure AS d;
+CROSS JOIN publish.disclosure AS d;
 COMMENT ON VIEW publish.pair IS 'The index of each ordered pair j -> k with names; pairs of an industry with few firms suppressed.';
 COMMENT ON COLUMN publish.pair.pair_key IS 'Integer key: a hash of the codes that make the pair, the same after every rebuild.';
 COMMENT ON COLUMN publish.pair.measurement_id IS 'The measurement of the index.';
@@ -46,9 +48,11 @@ COMMENT ON COLUMN publish.pair.from_firms IS 'Firms of j; null: suppressed.';
 COMMENT ON COLUMN publish.pair.to_firms IS 'Firms of k; null: suppressed.';
 COMMENT ON COLUMN publish.pair.index IS 'Share of draws at least as costly as observed; null: suppressed.';
 COMMENT ON COLUMN publish.pair.standard_error IS 'Its estimated standard error; null: suppressed.';
+COMMENT ON COLUMN publish.pair.reverse_index IS 'The index of k -> j; null: suppressed or not measured.';
 COMMENT ON COLUMN publish.pair.observed_cost IS 'Observed optimal-transport cost, km2 (sqeuclidean) or km (euclidean); null: suppressed.';
 COMMENT ON COLUMN publish.pair.null_mean IS 'Mean of the counterfactual costs; null: suppressed.';
 COMMENT ON COLUMN publish.pair.null_sd IS 'Their standard deviation; null: suppressed.';
+COMMENT ON COLUMN publish.pair.sd_below_chance IS 'How many standard deviations the observed cost lies below the mean of the counterfactual ones; null: suppressed or without spread.';
 COMMENT ON COLUMN publish.pair.draws IS 'Counterfactual draws.';
 COMMENT ON COLUMN publish.pair.method IS 'Method of the index.';
 COMMENT ON COLUMN publish.pair.cost IS 'Cost of moving mass.';
@@ -120,7 +124,7 @@ SELECT
     CASE WHEN least(c.fixed_firms, c.redrawn_firms) >= d.min_firms THEN c.verdict END AS verdict,
     CASE WHEN least(c.fixed_firms, c.redrawn_firms) < d.min_firms THEN 'few firms' END AS suppressed
 FROM coagglomeration.comparison AS c
-CROSS JOIN ops.disclosure AS d;
+CROSS JOIN publish.disclosure AS d;
 COMMENT ON VIEW publish.comparison IS 'Comparison indices of ordered pairs; pairs of an industry with few firms suppressed.';
 COMMENT ON COLUMN publish.comparison.country IS 'Country code.';
 COMMENT ON COLUMN publish.comparison.survey_year IS 'Survey year.';
@@ -143,7 +147,7 @@ SELECT
     CASE WHEN c.firms >= d.min_firms THEN c.ellison_glaeser END AS ellison_glaeser,
     CASE WHEN c.firms < d.min_firms THEN 'few firms' END AS suppressed
 FROM coagglomeration.industry_comparison AS c
-CROSS JOIN ops.disclosure AS d;
+CROSS JOIN publish.disclosure AS d;
 COMMENT ON VIEW publish.industry_comparison IS 'Index of Ellison and Glaeser of each industry; without location quotient and plant Herfindahl, which tell of single firms.';
 COMMENT ON COLUMN publish.industry_comparison.country IS 'Country code.';
 COMMENT ON COLUMN publish.industry_comparison.survey_year IS 'Survey year.';

@@ -175,23 +175,17 @@ SELECT
     f.firm_name,
     f.classification,
     f.industry,
-    i.name AS industry_name,
-    i.name_en AS industry_name_en,
+    f.industry_name,
+    f.industry_name_en,
     f.output_thousand_cny,
     f.employment,
     f.prefecture_code,
-    p.name AS prefecture_name,
-    m.agglomeration_code,
+    f.prefecture_name,
+    f.agglomeration_code,
     f.pile_up_size,
     f.flags,
     f.geom
-FROM clean.firm AS f
-INNER JOIN reference.prefecture AS p
-    ON f.country = p.country AND f.prefecture_code = p.prefecture_code
-LEFT JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
-LEFT JOIN reference.industry AS i
-    ON f.classification = i.classification AND f.industry = i.industry_code;
+FROM clean.firm_located AS f;
 COMMENT ON VIEW publish.firm_map IS 'Map layer, confidential: single firms with their names. Only for those to whom names are granted (coagg db grant NAME --names).';
 COMMENT ON COLUMN publish.firm_map.firm_key IS 'Integer key made of country, survey year and row number, unique over all; below 2^53, so that every program keeps it exactly.';
 COMMENT ON COLUMN publish.firm_map.country IS 'Country code.';

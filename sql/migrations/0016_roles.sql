@@ -8,14 +8,16 @@ CREATE TABLE ops.disclosure (
     only_one boolean PRIMARY KEY DEFAULT TRUE CHECK (only_one),
     min_firms integer NOT NULL DEFAULT 3 CHECK (min_firms >= 1),
     dominance double precision NOT NULL DEFAULT 0.75 CHECK (dominance > 0 AND dominance <= 1),
+    confidential boolean NOT NULL DEFAULT TRUE,
     changed_by text NOT NULL DEFAULT session_user,
     changed_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO ops.disclosure DEFAULT VALUES;
-COMMENT ON TABLE ops.disclosure IS 'Rule of primary suppression in the views of schema publish; one row, changed by coagg db disclosure.';
+COMMENT ON TABLE ops.disclosure IS 'Rule of primary suppression in the views of schema publish and in what is made from them; one row, changed by coagg db disclosure.';
 COMMENT ON COLUMN ops.disclosure.only_one IS 'Always true: there is one rule.';
 COMMENT ON COLUMN ops.disclosure.min_firms IS 'A number that rests on fewer firms is suppressed (threshold rule).';
 COMMENT ON COLUMN ops.disclosure.dominance IS 'Output or employment of which one firm has more than this share is suppressed ((n,k) dominance rule, n = 1).';
+COMMENT ON COLUMN ops.disclosure.confidential IS 'Whether the firms are confidential: coagg tables and coagg show then obey the rule unasked. Analysts are held to it always.';
 COMMENT ON COLUMN ops.disclosure.changed_by IS 'Role that set it.';
 COMMENT ON COLUMN ops.disclosure.changed_at IS 'When.';
 

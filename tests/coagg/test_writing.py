@@ -211,6 +211,7 @@ DECIDED = {
     "analysis/tables/pages/write.py": "results",
     "analysis/measurement/comparison.py": "memory",
     "coagg/cli/faults.py": "memory",
+    "coagg/cli/sql.py": "memory",
     "coagg/data/examples/make_south_yorkshire.py": "made",
     "coagg/database/adoption.py": "private",
     "coagg/database/answers.py": "private",

@@ -47,13 +47,18 @@ def test_grid(table: StoredTable) -> Grid:
     )  # fmt: skip
 
 
+STATISTICS = {
+    "observations": "N", "mean": "Mean", "sd": "Std. dev.", "min": "Min", "max": "Max",
+}  # fmt: skip
+SUPPRESSED = "Smallest and largest values are suppressed: each is a single cell's."
+
+
 def descriptive_grids(table: StoredTable) -> list[Grid]:
     """Moments, then shares and correlations."""
-    statistics = ("observations", "mean", "sd", "min", "max")
     found: dict[tuple[str, int, str], dict[str, float]] = {}
     single: list[Row] = []
     for one in table.described:
-        if one.statistic in statistics:
+        if one.statistic in STATISTICS:
             found.setdefault((one.level, one.place, one.name), {})[one.statistic] = one.value
         else:
             shown = (
@@ -62,12 +67,16 @@ def descriptive_grids(table: StoredTable) -> list[Grid]:
                 else f"{100 * one.value:.2f}%" if one.statistic == "share" else f"{one.value:.3f}"
             )  # fmt: skip
             single.append(Row("plain", f"{one.name[0].upper()}{one.name[1:]}", (shown,)))
+    # smallest and largest are not there where the rule of disclosure leaves them out
+    statistics = tuple(
+        s for s in STATISTICS if not found or any(s in values for values in found.values())
+    )
     rows: list[Row] = []
     level_words = {"cell": "Cells", "pair": "Pairs"}
     at = ""
     for (level, _, name), values in sorted(found.items(), key=lambda item: item[0][:2]):
         if level != at:
-            rows.append(Row("section", level_words[level], ("",) * 5))
+            rows.append(Row("section", level_words[level], ("",) * len(statistics)))
             at = level
         text = label(name, table.specification["labels"])
         text = f"ln(1 + {text})" if name.startswith("ln_") and ":" not in name else text
@@ -76,8 +85,9 @@ def descriptive_grids(table: StoredTable) -> list[Grid]:
         )
         rows.append(Row("plain", text, cells))
     note = str(table.specification["note"])
-    notes = tuple(n for n in (note, *sample_notes(table), trace(table)) if n)
-    head = ("N", "Mean", "Std. dev.", "Min", "Max")
+    hidden = "" if len(statistics) == len(STATISTICS) else SUPPRESSED
+    notes = tuple(n for n in (note, hidden, *sample_notes(table), trace(table)) if n)
+    head = tuple(STATISTICS[s] for s in statistics)
     made = [Grid(table.name, title(table), (head,), tuple(rows), () if single else notes)]
     if single:
         words = "Shares and correlations of pairs"

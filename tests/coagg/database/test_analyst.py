@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -11,7 +12,7 @@ import pytest
 from support.guarded import ANALYST, VIEWS, YEAR, as_role
 
 from coagg import database
-from coagg.database import activity, adoption, locks, roles
+from coagg.database import activity, adoption, disclosure, locks, roles
 from coagg.errors import CoaggError
 from coagg.rebuild import engine
 from coagg.settings import Settings
@@ -86,6 +87,13 @@ WAYS = {
     "patents' firms": "SELECT * FROM clean.patent_match",
     "cells as they are": "SELECT * FROM panel.industry_cell",
     "what is safe": "SELECT * FROM panel.cell_status",
+    "who stands in a cell": "SELECT * FROM clean.cell_firm",
+    "the largest firm's share": "SELECT * FROM panel.cell_guard",
+    "pairs with names": "SELECT * FROM coagglomeration.pair_named",
+    "dominated industries": "SELECT plant_herfindahl FROM coagglomeration.industry_comparison",
+    "small cells below a view": (
+        "SELECT s.* FROM publish.cell AS c JOIN panel.cell_status AS s USING (industry)"
+    ),
     "pairs as they are": "SELECT * FROM coagglomeration.pair_result",
     "smallest and largest": "SELECT * FROM estimates.descriptive",
     "the ledger": "SELECT * FROM ops.load",
@@ -103,6 +111,7 @@ WAYS = {
     "an empty large object": "SELECT lo_creat(-1)",
     "messages into the log of writes": "SELECT pg_logical_emit_message(false, 'a', 'b')",
     "be the owner": "SET ROLE coagg_owner",
+    "be a loader": "SET ROLE coagg_loader",
     "be the superuser": "SET ROLE coagg",
     "be the server": "SET SESSION AUTHORIZATION coagg",
     "read passwords": "SELECT rolpassword FROM pg_authid",
@@ -142,6 +151,21 @@ def test_no_way(free: psycopg.Connection, way: str):
     assert refused or (absent and "CREATE EXTENSION" in WAYS[way]), caught.value
 
 
+def test_the_ways_reach_all_that_is_guarded():
+    """Twenty ways at least, and each kind of harm among them."""
+    tried = " ".join(WAYS.values())
+    kinds = {
+        "write": ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE TABLE", "DROP"),
+        "names": ("firm_name", "clean.firm ", "clean.refused"),
+        "limits": ("CONNECTION LIMIT", "temp_file_limit", "pg_advisory_lock"),
+        "files": ("TO PROGRAM", "TO '/tmp", "FROM '/etc", "pg_read_file", "lo_import", "pg_ls_dir"),
+        "small cells": ("panel.industry_cell", "panel.cell_guard", "pair_result", "pair_named"),
+    }
+    missing = [words for kind in kinds.values() for words in kind if words not in tried]
+    assert missing == []
+    assert len(set(WAYS.values())) >= 60
+
+
 def test_statistics_the_planner_shows_are_of_readable_columns(free: psycopg.Connection):
     found = free.execute(
         "SELECT schemaname FROM pg_stats WHERE schemaname IN ('clean', 'panel', 'ops')"
@@ -151,7 +175,7 @@ def test_statistics_the_planner_shows_are_of_readable_columns(free: psycopg.Conn
 
 def test_other_data_bases_are_closed(guarded: Settings, databases, reference_template):
     other = databases.copy(reference_template)
-    roles.rule(other)
+    disclosure.rule(other)
     with database.administer(other) as connection:
         connection.autocommit = True
         adoption.harden(connection)
@@ -257,6 +281,28 @@ def test_revoked_is_out(guarded: Settings):
         assert connection.execute("SELECT to_regrole(%s)", (name,)).fetchone() == (None,)
     with pytest.raises(CoaggError, match="no access"):
         roles.revoke(guarded, name)
+
+
+def test_access_is_answered_to_programs_too(guarded: Settings, analyst, coagg_as):
+    def said(*words: str) -> dict:
+        code, out, err = coagg_as(guarded, "coagg", "db", *words, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    name = f"json_{os.getpid()}"
+    granted = said("grant", name, "--names", "--seconds", "60")
+    assert (granted["role"], granted["kind"], granted["names"]) == (name, "analyst", True)
+    found = said("who")
+    assert {"role": name, "kind": "analyst", "names": True} in found["let_in"]
+    (mine,) = [one for one in found["connections"] if one["pid"] == analyst.info.backend_pid]
+    assert (mine["user"], mine["over_limit"], mine["waits_for"]) == (ANALYST, False, [])
+    assert said("who", "--end-over-limit") == {"ended": []}
+    assert said("revoke", name) == {"role": name, "gone": True}
+    assert said("disclosure") == {"min_firms": 3, "dominance": 0.75, "confidential": True}
+    (ended,) = said("who", "--end", str(analyst.info.backend_pid))["ended"]
+    assert ended["user"] == ANALYST
+    with pytest.raises(psycopg.OperationalError):
+        analyst.execute("SELECT 1")
 
 
 @pytest.mark.parametrize("name", ["coagg", "coagg_owner", "pg_monitor", "postgres", "A b", "x;y"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import psycopg
 import pytest
 from support.guarded import CELLS, NAMER, NAMES, NEAR, VIEWS, as_role
 
 from coagg import database
-from coagg.database import roles
+from coagg.database import disclosure, roles
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 
@@ -145,7 +146,7 @@ def test_a_cell_that_was_not_counted_is_suppressed(guarded: Settings, analyst: p
         try:
             (row,) = rows(analyst, "SELECT * FROM publish.cell WHERE industry = '132'")
             assert (row["firms"], row["output_thousand_cny"]) == (None, None)
-            assert row["suppressed"] == "not counted: coagg panel --force"
+            assert row["suppressed"] == "not counted: coagg panel"
         finally:
             holes = ", ".join(["%s"] * len(kept))
             connection.execute(f"INSERT INTO panel.cell_guard VALUES ({holes})", kept)
@@ -153,9 +154,9 @@ def test_a_cell_that_was_not_counted_is_suppressed(guarded: Settings, analyst: p
 
 
 def test_the_rule_is_the_owners(guarded: Settings, analyst: psycopg.Connection):
-    assert roles.rule(guarded) == (3, 0.75)
+    assert disclosure.rule(guarded) == disclosure.Rule(3, 0.75, True)
     try:
-        assert roles.rule(guarded, min_firms=4, dominance=0.95) == (4, 0.95)
+        assert disclosure.rule(guarded, min_firms=4, dominance=0.95).min_firms == 4
         found = dict(analyst.execute("SELECT industry, firms FROM publish.cell").fetchall())
         assert found == {"131": 4, "132": 5, "133": None, "134": None, "171": None}
         outputs = dict(
@@ -163,10 +164,54 @@ def test_the_rule_is_the_owners(guarded: Settings, analyst: psycopg.Connection):
         )
         assert outputs["131"] == 10000.0
     finally:
-        roles.rule(guarded, min_firms=3, dominance=0.75)
+        disclosure.rule(guarded, min_firms=3, dominance=0.75)
     for wrong in ({"min_firms": 0}, {"dominance": 0.0}, {"dominance": 1.5}):
         with pytest.raises(CoaggError):
-            roles.rule(guarded, **wrong)
+            disclosure.rule(guarded, **wrong)
+
+
+def test_a_session_may_ask_for_more_firms_and_never_for_fewer(analyst: psycopg.Connection):
+    query = "SELECT industry FROM publish.cell WHERE firms IS NOT NULL ORDER BY 1"
+    usual = analyst.execute(query).fetchall()
+    for asked in ("1", "0", "-5", "3", ""):
+        analyst.execute("SELECT set_config('coagg.disclosure', %s, false)", (asked,))
+        assert analyst.execute(query).fetchall() == usual
+    analyst.execute("SET coagg.disclosure = 5")
+    assert analyst.execute(query).fetchall() == [("132",)]
+
+
+def test_pairs_that_are_shown_obey_the_rule_of_the_views(guarded: Settings, coagg_as):
+    with database.connect(guarded) as connection:
+        ((place,),) = connection.execute(
+            "SELECT DISTINCT agglomeration_code FROM panel.industry_cell"
+        ).fetchall()
+    show = ("show", "pairs", "--agglomeration", place)
+
+    def shown(*words: str) -> tuple[set[tuple[str, str]], dict]:
+        code, out, err = coagg_as(guarded, "coagg_owner", *show, *words, "--json")
+        assert code == 0, err
+        found = json.loads(out)
+        assert bool(found["suppressed"]) == ("note: " in err) == ("notes" in found)
+        return {(p["from_industry"], p["to_industry"]) for p in found["pairs"]}, found
+
+    everything, found = shown("--disclosure", "0")
+    assert (len(everything), found["all"], found["suppressed"]) == (20, 20, 0)
+    assert found["significant"] == len(NEAR)
+    published, found = shown()
+    assert published == {pair for pair in everything if "171" not in pair}
+    assert (found["all"], found["suppressed"], found["significant"]) == (12, 8, len(NEAR) - 1)
+    assert shown("--disclosure", "4")[0] == {("131", "132"), ("132", "131")}
+    none, found = shown("--industry", "171")
+    assert (none, found["suppressed"]) == (set(), 8)
+    code, _, err = coagg_as(guarded, "coagg_owner", *show, "--disclosure", "2")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the rule of this data base is 3 firms" in err
+    disclosure.rule(guarded, confidential=False)
+    try:
+        assert shown()[0] == everything
+        assert shown("--disclosure", "3")[0] == published
+    finally:
+        disclosure.rule(guarded, confidential=True)
 
 
 def test_names_are_read_only_by_whom_they_are_granted(guarded: Settings):

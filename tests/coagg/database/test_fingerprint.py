@@ -123,7 +123,7 @@ def older(databases):
     settings = databases.empty()
     database.create(settings)
     with database.connect(settings) as connection:
-        connection.execute("CREATE EXTENSION postgis")
+        connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
     configuration = connections._configuration()
     with database.engine(settings).connect() as connection:
         configuration.attributes["connection"] = connection
