@@ -106,14 +106,18 @@ def top_pairs(
         "industry": industry,
         "top": top,
     }
-    view = sql.Identifier(
-        *(("publish", "pair") if published else ("coagglomeration", "pair_named"))
+    everything, suppressing = (
+        sql.SQL(TOP).format(pairs=sql.Identifier(*view))
+        for view in (("coagglomeration", "pair_named"), ("publish", "pair"))
     )
-    rows = connection.execute(sql.SQL(TOP).format(pairs=view), asked).fetchall()
-    counts = connection.execute(sql.SQL(COUNTS).format(pairs=view), asked).fetchone()
+    rows = connection.execute(suppressing if published else everything, asked).fetchall()
+    counted = ("publish", "pair") if published else ("coagglomeration", "pair_result")
+    counts = connection.execute(
+        sql.SQL(COUNTS).format(pairs=sql.Identifier(*counted)), asked
+    ).fetchone()
     assert counts is not None
     named = named_classification(connection, country, year, latest.classification)
-    if not rows and not counts[2]:
+    if not rows and not (published and connection.execute(everything, asked).fetchone()):
         raise unknown_industry(connection, named, industry or "", f"{agglomeration} {year}")
     return TopPairs(
         agglomeration, year, latest.measurement_id, latest.method, latest.draws, named,

@@ -21,6 +21,11 @@ class Rule:
     """Fewer than `min_firms` firms, or one with more than `dominance` of a sum: suppressed.
 
     `confidential`: whether firms of this data base are; then what is shared is guarded unasked.
+
+    Examples
+    --------
+    >>> print(Rule(3, 0.75, True))
+    fewer than 3 firms, or one with more than 0.75 of the sum: suppressed
     """
 
     min_firms: int

@@ -7,6 +7,7 @@ Who may come in, once a door is open, is settled by `coagg.database.roles.grant`
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from coagg.database.connection import administer
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 
+LEAVE_SECONDS = 3  # the server takes a moment to end a connection that was closed
 LOCAL = f"local all all peer map={adoption.IDENTITY_MAP}"
 # groups, not persons: neither the superuser nor coagg_owner itself (it has no password) comes in
 LOOPBACK = [
@@ -101,19 +103,28 @@ def _private(settings: Settings) -> server.Server:
     return server.start(settings)
 
 
+def _others(connection: psycopg.Connection) -> int:
+    """How many others are connected; those who leave at this moment are waited for."""
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while True:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+            "AND pid <> pg_backend_pid()"
+        ).fetchone()
+        assert row is not None
+        if not row[0] or time.monotonic() > deadline:
+            return int(row[0])
+        time.sleep(0.1)
+
+
 def _change(settings: Settings, wanted: Mapping[str, str | None], restart: bool) -> None:
     with administer(settings.for_database("postgres"), autocommit=True) as connection:
         listens = wanted.get("listen_addresses", _state(connection)["loopback"])
-        if not restart:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
-                "AND pid <> pg_backend_pid()"
-            ).fetchone()
-            if row and row[0]:
-                raise CoaggError(
-                    f"the server must start again, and {row[0]} others are connected (coagg db "
-                    "who): call again when they are done, or with --restart"
-                )
+        if not restart and (others := _others(connection)):
+            raise CoaggError(
+                f"the server must start again, and {others} others are connected (coagg db "
+                "who): call again when they are done, or with --restart"
+            )
         for setting, value in wanted.items():
             change = f"ALTER SYSTEM RESET {setting}"
             if value is not None:

@@ -83,7 +83,8 @@ def grant(
 
     Examples
     --------
-    >>> grant(read_settings(), "anna", os_user="anna")  # doctest: +SKIP
+    >>> limits = Limits(statement_seconds=60)
+    >>> grant(read_settings(), "anna", os_user="anna", limits=limits)  # doctest: +SKIP
     Access(name='anna', kind='analyst', names=False, os_user='anna', notes=())
     """
     limits = limits or Limits()

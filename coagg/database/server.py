@@ -161,6 +161,7 @@ def start(settings: Settings) -> Server:
     with hands.exclusive(server.home):
         if server.answers():
             _make_owner(server)
+            _let_through(server)  # the folder was closed above
             return server
         if hands.read(server.owner, server.cluster / "PG_VERSION") is None:
             _initialise(server, bin_dir)

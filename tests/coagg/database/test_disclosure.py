@@ -203,6 +203,8 @@ def test_pairs_that_are_shown_obey_the_rule_of_the_views(guarded: Settings, coag
     assert shown("--disclosure", "4")[0] == {("131", "132"), ("132", "131")}
     none, found = shown("--industry", "171")
     assert (none, found["suppressed"]) == (set(), 8)
+    code, _, err = coagg_as(guarded, "coagg_owner", *show, "--industry", "998")
+    assert (code, "998" in err) == (2, True)
     code, _, err = coagg_as(guarded, "coagg_owner", *show, "--disclosure", "2")
     assert (code, err.count("\n")) == (2, 1)
     assert "the rule of this data base is 3 firms" in err

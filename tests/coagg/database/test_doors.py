@@ -115,6 +115,11 @@ def test_a_second_user_comes_in_by_the_socket_when_it_is_opened(own: Settings, o
     server.stop(own)
     server.start(own)
     assert run_as(other_user, *psql, question, target).returncode == 0
+    # nor is it closed when the owner is made anew
+    with database.administer(own, autocommit=True) as connection:
+        connection.execute("ALTER ROLE coagg_owner NOLOGIN")
+    server.start(own)
+    assert run_as(other_user, *psql, question, target).returncode == 0
     doors.close(own)
     assert run_as(other_user, *psql, question, target).returncode
     assert stat.S_IMODE(place.home.stat().st_mode) == 0o700
@@ -206,3 +211,28 @@ def test_a_server_of_an_older_release_is_given_to_the_owner(own: Settings):
         ).fetchall()
         assert owners == [("coagg_owner",)]
     assert database.upgrade(own) == []
+
+
+def test_groups_are_made_as_soon_as_the_role_may_make_them(own: Settings):
+    """On a server that is not ours an upgrade may lack the right, and a later one have it."""
+    database.upgrade(own)
+    target = database.conninfo(own)
+
+    def as_(role: str) -> Settings:
+        return Settings(own.data_dir, psycopg.conninfo.make_conninfo(target, user=role))
+
+    owner, superuser = as_("coagg_owner"), as_("coagg")
+    with database.connect(superuser) as connection:
+        connection.execute("DROP OWNED BY coagg_analyst")
+        connection.execute("DROP ROLE coagg_analyst")
+    said = database.upgrade(owner)
+    assert any(line.startswith("no roles for analysts: this role may not") for line in said)
+    assert database.upgrade(owner) == database.pending(owner) == []
+    assert database.pending(superuser) == ["roles for analysts would be made first"]
+    assert database.upgrade(superuser)
+    assert database.upgrade(superuser) == database.upgrade(owner) == []
+    with database.connect(superuser) as connection:
+        found = connection.execute(
+            "SELECT has_table_privilege('coagg_analyst', 'publish.cell', 'SELECT')"
+        ).fetchone()
+    assert found == (True,)
