@@ -3,6 +3,7 @@
 --   coagg_analyst  reads reference, estimates and publish
 --   coagg_names    reads single firms (publish.firm_map), given on top
 --   coagg_loader   loads, matches, measures, estimates
+--   coagg_tiles    maps over http (docker): the layers of publish, nothing else
 --   coagg_owner    owns everything where the server is private
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ops, clean FROM public;
@@ -28,6 +29,12 @@ BEGIN
         SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()
     ) THEN
         EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM public', current_database());
+        -- the tile server writes its own functions into its own temporary schema
+        IF to_regrole('coagg_tiles') IS NOT NULL THEN
+            EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO coagg_tiles', current_database());
+            GRANT USAGE ON SCHEMA publish TO coagg_tiles;
+            GRANT SELECT ON publish.agglomeration_map, publish.cell_map, publish.pair_map TO coagg_tiles;
+        END IF;
     END IF;
     FOREACH layer IN ARRAY ARRAY['reference', 'estimates', 'publish', 'clean', 'panel', 'coagglomeration', 'ops'] LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM coagg_analyst, coagg_names', layer);
