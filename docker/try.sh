@@ -219,7 +219,6 @@ query "$reader" "SELECT 'the reader comes in by the new one: ' || count(*) FROM 
 printf '%s cells, before and after\n' "$before"
 
 say "backup and restore"
-coagg backup --help >/dev/null 2>&1 || { say "all well, but this program has no coagg backup: not tried"; exit; }
 coagg backup /backup/all.dump
 coagg restore /backup/all.dump --database coagg_again
 again=$(compose run --rm -T --no-deps --entrypoint psql coagg -wAtqc "SELECT count(*) FROM publish.cell" "host=/run/coagg user=coagg dbname=coagg_again")

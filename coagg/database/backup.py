@@ -24,7 +24,7 @@ from psycopg import sql
 
 from coagg import database, writing
 from coagg.database import server
-from coagg.database.connection import SCHEMAS, maintenance
+from coagg.database.connection import SCHEMAS, maintenance, ready
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -210,11 +210,16 @@ def _read_manifest(file: Path) -> Manifest:
 
 def _fill(settings: Settings, file: Path) -> None:
     """pg_restore into the data base, all or nothing, PostGIS itself made by its own script."""
+    ready(settings)
     with database.connect(settings, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
         tool = _tool("pg_restore", settings, connection)
+        # PostGIS brings this table with its rows; who is no superuser may not write into it
+        row = connection.execute(
+            "SELECT has_table_privilege('spatial_ref_sys', 'INSERT')"
+        ).fetchone()
+    left_out = r" EXTENSION " if row == (True,) else r" EXTENSION | TABLE DATA \S+ spatial_ref_sys "
     listing = _call([tool, "--list", str(file)], {})
-    kept = [line for line in listing.splitlines() if not re.search(r" EXTENSION ", line)]
+    kept = [line for line in listing.splitlines() if not re.search(left_out, line)]
     with tempfile.NamedTemporaryFile("w", suffix=".list") as chosen:
         chosen.write("\n".join(kept) + "\n")
         chosen.flush()

@@ -167,7 +167,7 @@ def create(settings: Settings) -> None:
                 f"data base {name!r} does not exist and this role may not create it: "
                 f"ask its administrator for CREATE DATABASE {name}, or for the right CREATEDB"
             ) from None
-    _ready(settings)
+    ready(settings)
 
 
 def drop(settings: Settings) -> None:
@@ -192,7 +192,7 @@ def upgrade(settings: Settings | None = None) -> list[str]:
         with connect(settings) as guard:
             locks.wait_for_upgrade(guard)
             before = _revision(asking)  # who waited sees what the other did
-            _ready(settings)
+            ready(settings)
             _migrate(settings, _configuration())
             after = _revision(asking)
             if after != before:
@@ -385,7 +385,7 @@ def _revision(connection: psycopg.Connection) -> str | None:
     return row[0] if row else None
 
 
-def _ready(settings: Settings) -> None:
+def ready(settings: Settings) -> None:
     """Add PostGIS, and on the private server take from everybody what only readers would misuse."""
     with administer(settings, autocommit=True) as connection:
         row = connection.execute(

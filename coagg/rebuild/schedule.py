@@ -152,8 +152,12 @@ def remove_units(user: bool) -> list[str]:
 
 
 def installed() -> list[str]:
-    """Schedules that are installed, each in a line; empty when there is none."""
-    found = []
+    """Schedules that are installed, each in a line; empty when there is none.
+
+    In containers the scheduler service has the time, which compose tells all of them.
+    """
+    at = os.environ.get("COAGG_SCHEDULE")
+    found = [f"every day at {at} (scheduler service)"] if at else []
     for user in (False, True):
         timer = _folder(user) / f"{NAME}.timer"
         if _ours(timer):

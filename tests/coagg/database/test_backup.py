@@ -91,7 +91,10 @@ def test_the_command_line(kept, coagg_on, databases, tmp_path):
     assert (code, err) == (0, "")
     assert "keep again.dump.json with it" in out
     target = databases.empty()
-    code, out, err = coagg_on(settings, "restore", file, "--database", target.database_name)
+    code, out, err = coagg_on(
+        settings, "restore", file, "--database", target.database_name,
+        COAGG_DATABASE_URL=settings.database_url or "",  # of the server's own: it adds PostGIS
+    )  # fmt: skip
     assert (code, err) == (0, "")
     assert database.exists(target)
     code, _, err = coagg_on(settings, "restore", file)

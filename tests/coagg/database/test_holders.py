@@ -47,7 +47,8 @@ def test_definitions_held_up_by_a_reader_say_by_whom(empty_settings, idle, monke
     assert "(notebook), idle in transaction since" in said
     assert f"pg_terminate_backend({idle.info.backend_pid})" in said
     idle.rollback()
-    assert database.upgrade(empty_settings) == ["9 definition files applied"]
+    (line,) = database.upgrade(empty_settings)
+    assert line.endswith(" definition files applied")
 
 
 def test_new_readers_do_not_hang_behind_an_upgrade_that_waits(empty_settings, idle):
@@ -81,6 +82,8 @@ def test_a_migration_held_up_by_a_reader_is_tried_and_then_named(empty_settings,
         connection.exec_driver_sql("ALTER TABLE clean.firm ADD COLUMN made_up integer")
 
     monkeypatch.setattr("alembic.command.upgrade", migrate)
+    with database.connect(empty_settings) as connection:  # of an older release
+        connection.execute("UPDATE ops.alembic_version SET version_num = '0016'")
     with pytest.raises(CoaggError, match=f"process {idle.info.backend_pid} of"):
         database.upgrade(empty_settings)
     assert calls == ["head", "head"]

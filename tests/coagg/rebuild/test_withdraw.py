@@ -100,7 +100,7 @@ def test_unload_lists_first_then_leaves_tables_that_are_seen_as_older(copied, in
     with pytest.raises(CoaggError, match="nothing of CN 2010 is there; loaded are 2013"):
         withdraw.withdraw_firms(copied, 2010)
     withdraw.withdraw_firms(copied, 2013)
-    assert query(copied, "SELECT count(*) FROM estimates.run") == [(0,)], "no panel is left"
+    assert query(copied, "SELECT count(*) FROM estimates.latest") == [(0,)], "no panel is left"
 
 
 def test_what_is_left_of_a_year_removed_by_hand_is_seen_and_its_remedy_works(copied):
