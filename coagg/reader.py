@@ -198,7 +198,7 @@ class Database:
         asked |= {"country": country, "measurement_id": measurement}
         wanted = [unit.c[name] == value for name, value in asked.items() if value is not None]
         newest = sa.select(unit.c.measurement_id).where(*wanted)
-        newest = newest.order_by(unit.c.finished_at.desc()).limit(1)
+        newest = newest.order_by(unit.c.unit_id.desc()).limit(1)
         chosen = SCHEMA.coagglomeration.measurement
         with self._connection() as connection:
             number = connection.execute(newest).scalar()
@@ -272,7 +272,7 @@ class Database:
             last = sa.select(build.c.measurement_id).where(build.c.country == country)
             with self._connection() as connection:
                 measurement = connection.execute(
-                    last.order_by(build.c.built_at.desc()).limit(1)
+                    last.order_by(build.c.build_id.desc()).limit(1)
                 ).scalar()
         if measurement is None:
             raise CoaggError(f"no panel of {country} is built: coagg panel --country {country}")

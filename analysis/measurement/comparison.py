@@ -44,7 +44,7 @@ WHERE u.country = %(country)s AND u.survey_year = %(survey_year)s
     AND u.agglomeration_code = %(agglomeration)s
     AND (%(measurement)s::integer IS NULL OR u.measurement_id = %(measurement)s)
 GROUP BY u.measurement_id, m.measurement_id
-ORDER BY max(u.finished_at) DESC
+ORDER BY max(u.unit_id) DESC
 LIMIT 1
 """
 

@@ -40,7 +40,7 @@ JOIN coagglomeration.measurement AS m USING (measurement_id)
 WHERE ARRAY[u.country, u.survey_year::text, u.agglomeration_code] = %(key)s
     AND m.min_firms = %(least)s AND m.pile_ups = %(piles)s
     AND m.classification = %(classification)s
-GROUP BY u.measurement_id ORDER BY max(u.finished_at) DESC LIMIT 1
+GROUP BY u.measurement_id ORDER BY max(u.unit_id) DESC LIMIT 1
 """
 
 

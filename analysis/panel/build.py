@@ -55,7 +55,7 @@ LATEST = """
 SELECT measurement_id FROM coagglomeration.unit
 WHERE country = %s AND (%s::text IS NULL OR agglomeration_code = %s)
 GROUP BY measurement_id
-ORDER BY max(finished_at) DESC, measurement_id DESC LIMIT 1
+ORDER BY max(unit_id) DESC LIMIT 1
 """
 UNFINISHED = """
 SELECT agglomeration_code FROM coagglomeration.pair_result

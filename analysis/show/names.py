@@ -16,7 +16,7 @@ FROM coagglomeration.unit AS u
 JOIN coagglomeration.measurement AS m USING (measurement_id)
 WHERE u.country = %s AND u.agglomeration_code = %s
     AND (%s::int IS NULL OR u.survey_year = %s) AND (%s::int IS NULL OR u.measurement_id = %s)
-ORDER BY u.survey_year DESC, u.finished_at DESC
+ORDER BY u.survey_year DESC, u.unit_id DESC
 LIMIT 1
 """
 

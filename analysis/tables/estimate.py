@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]  # tables done, tables in all
 def latest_measurement(connection: psycopg.Connection, country: str) -> int:
     """The measurement whose panel was built last; CoaggError when there is no panel."""
     row = connection.execute(
-        "SELECT measurement_id FROM panel.build WHERE country = %s ORDER BY built_at DESC LIMIT 1",
+        "SELECT measurement_id FROM panel.build WHERE country = %s ORDER BY build_id DESC LIMIT 1",
         (country,),
     ).fetchone()
     if row is None:

@@ -43,7 +43,8 @@ SELECT
     u.code_version,
     u.cpu_seconds,
     u.finished_at,
-    u.inputs
+    u.inputs,
+    u.unit_id
 FROM coagglomeration.unit_version AS u
 WHERE
     u.from_set <= (SELECT ops.results())
@@ -89,7 +90,9 @@ SELECT
     b.facts,
     b.code_version,
     b.built_at,
-    b.inputs
+    b.inputs,
+    b.build_id,
+    b.from_set
 FROM panel.build_version AS b
 WHERE
     b.from_set <= (SELECT ops.results())
