@@ -61,9 +61,10 @@ class World:
         """Settings that see the set that is being made."""
         return replace(self.settings, results=LATEST)
 
-    def rebuild(self, **options: Any) -> RebuildReport:
+    def rebuild(self, prune: bool = False) -> RebuildReport:
         """A rebuild that nothing disturbs; it must end well."""
-        report = rebuild_all(chain(self.settings, self.inputs, draws=DRAWS, seed=SEED), **options)
+        wish = replace(chain(self.settings, self.inputs, draws=DRAWS, seed=SEED), prune=prune)
+        report = rebuild_all(wish)
         assert not report.unfinished, report.unfinished
         return report
 
@@ -181,24 +182,27 @@ class Reader:
         self, kind: type[BaseException] | None, fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        time.sleep(0.5 if fault is None else 0)  # one look at the end
         self._end.set()
         self._thread.join()
         if fault is None:
-            assert self.looks > 0
+            self._look()  # what is seen at the end
+            assert self.looks > 1
             assert not self.strange, self.strange[0][:10]
 
     def _read(self) -> None:
         while not self._end.wait(0.1):
             with suppress(CoaggError, psycopg.Error):  # the server is away
-                now = self._world.published()
-                self.looks += 1
-                found = [differences(now, one) for one in self._allowed]
-                which = next((n for n, d in enumerate(found) if not d), None)
-                if which is None:
-                    self.strange.append(min(found, key=len))
-                elif self.seen[-1:] != [which]:
-                    self.seen.append(which)
+                self._look()
+
+    def _look(self) -> None:
+        now = self._world.published()
+        self.looks += 1
+        found = [differences(now, one) for one in self._allowed]
+        which = next((n for n, d in enumerate(found) if not d), None)
+        if which is None:
+            self.strange.append(min(found, key=len))
+        elif self.seen[-1:] != [which]:
+            self.seen.append(which)
 
 
 def wait_for(condition: Callable[[], Any], call: command_line.Call, seconds: float = 120) -> Any:
@@ -214,12 +218,12 @@ def wait_for(condition: Callable[[], Any], call: command_line.Call, seconds: flo
     raise AssertionError("not seen in time")
 
 
-def at_work(world: World) -> str | None:
-    """Name of the step that is at work."""
+def at_work(world: World, call: command_line.Call) -> str | None:
+    """Name of the step that a rebuild is at."""
     rows = world.ask(
         "SELECT step FROM ops.run_step JOIN ops.run USING (run_id) "
-        "WHERE outcome IS NULL AND state = 'running' ORDER BY run_id DESC LIMIT 1"
-    )
+        "WHERE outcome IS NULL AND state = 'running' AND pid = %s", call.process.pid,
+    )  # fmt: skip
     return rows[0][0] if rows else None
 
 

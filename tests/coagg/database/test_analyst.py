@@ -130,6 +130,7 @@ WAYS = {
     "a lock by number": "SELECT pg_advisory_lock(7234092)",
     "many locks": "SELECT pg_try_advisory_lock(n) FROM generate_series(1, 9) AS n",
     "change a year": f"SELECT clean.publish_year('CN', {YEAR}, 'x')",
+    "change its rows": f"SELECT clean.publish_rows('CN', {YEAR}, 'x')",
     "write with a query": "WITH x AS (DELETE FROM estimates.run RETURNING 1) SELECT * FROM x",
     "a row lock": "SELECT * FROM reference.flag FOR SHARE",
     "a publication": "CREATE PUBLICATION p FOR ALL TABLES",

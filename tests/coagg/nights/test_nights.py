@@ -1,261 +1,194 @@
-"""Hostile nights whose disturbance needs no particular moment; see test_nights_slow.py."""
+"""Short nights of three small years, files to index: the long ones are in the files named slow."""
 
+import json
 import os
-import shutil
-import subprocess
+import signal
 import time
-from dataclasses import replace
 
+import numpy as np
 import pytest
-from support.nights import LOADED, RESULTS, Reader, at_work, differences, statuses, wait_for
+from support.nights import Reader, World, at_work, differences, end_backends, statuses, wait_for
 
 from coagg import database
-from coagg.database import server
+from coagg.database import locks
+from coagg.settings import DEMO_SUFFIX
 
-pytestmark = pytest.mark.slow
-
-
-def truncate(world, year):
-    """Leave half of a year's file; returns the whole of it."""
-    file = world.inputs.with_name(f"survey_{year}.csv")
-    whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2])
-    return file, whole
+TOWNS = {"5101": (104.07, 30.65), "4401": (113.30, 23.15)}
+HEAD = b"firm_id,firm_name,place_code,industry_code,output,employment,lon,lat\n"
+YEARS = (2010, 2011, 2012)
+CODES = (1370, 1510, 1540, 1730, 2040, 2210)  # of one edition of the classification alone
 
 
-def step_states(world):
-    """What became of each step of the last rebuild."""
-    return dict(
-        world.ask("SELECT step, state FROM ops.run_step WHERE run_id = "
-                  "(SELECT max(run_id) FROM ops.run)")
-    )  # fmt: skip
+def write_year(path, year):
+    """A file of firms around two towns."""
+    rng = np.random.default_rng(year)
+    with path.open("wb") as file:
+        file.write(HEAD)
+        for n in range(240):
+            place, centre = list(TOWNS.items())[n % 2]
+            lon, lat = centre + rng.normal(0, 0.1, 2)
+            line = f"{n:09d},firm {n},{place},{CODES[n // 2 % 6]},100,10,{lon:.6f},{lat:.6f}\n"
+            file.write(line.encode())
 
 
-def test_server_restarted_in_the_middle(world, before, corrected, server_settings):
-    if server_settings.database_url is not None:
-        pytest.skip("the server under test is not ours to restart: unset COAGG_DATABASE_URL")
-    world.correct()
-    with Reader(world, before.published, corrected.published) as reader:
-        call = world.night()
-        wait_for(lambda: at_work(world) == "index CN 2013", call)
-        server.stop(server_settings, mode="immediate")
-        time.sleep(2)  # longer than a moment: it is waited for
-        server.start(server_settings)
-        code, out, err = call.wait()
-    assert code == 0, out + err
-    assert "waiting up to 120 s" in err
-    assert reader.seen[-1] == 1
-    assert not differences(world.state(), corrected.state)
-
-
-def test_clock_set_back(world, before, corrected):
-    with database.connect(world.settings) as connection:
-        stamped = connection.execute(
-            "SELECT format('UPDATE %I.%I SET %s', table_schema, table_name, "
-            "string_agg(format('%1$I = %1$I + interval ''3 years''', column_name), ', ')) "
-            "FROM information_schema.columns JOIN information_schema.tables "
-            "USING (table_schema, table_name) WHERE table_type = 'BASE TABLE' "
-            "AND data_type = 'timestamp with time zone' AND column_name <> 'backend_start' "
-            "AND table_schema IN ('ops', 'coagglomeration', 'panel', 'estimates') "
-            "GROUP BY table_schema, table_name"
-        ).fetchall()
-        assert len(stamped) > 8
-        for (statement,) in stamped:  # all that was done till now was done in the future
-            connection.execute(statement)
-    code, status, _ = statuses(world)
-    assert (code, status["fine"]) == (0, True)
-    assert set(states_of(world.rebuild()).values()) == {"unchanged"}
-    world.correct()
-    with Reader(world, before.published, corrected.published) as reader:
-        assert world.night().wait()[0] == 0
-    assert reader.seen == [0, 1]
-    assert not differences(world.state(), corrected.state)
-    code, status, listed = statuses(world)
-    assert (code, status["last_run"]["state"]) == (0, "done")
-    assert listed["sets"][0]["state"] == "active"
-    assert world.call("tables", "--out", world.inputs.with_name("tables")).wait()[0] == 0
-    page = next(world.inputs.with_name("tables").glob("table1*.md")).read_text()
-    assert "older than" not in page
-
-
-def states_of(report):
-    return {o.step: o.state for o in report.outcomes}
-
-
-def test_truncated_file(world, before, corrected):
-    loads = {name: row for name, *row in world.ask(LOADED)}
-    file, whole = truncate(world, 2010)
-    world.correct(2013)
-    with Reader(world, before.published) as reader:
-        code, _, err = world.night().wait()
-        assert code == 1
-        assert "first firms CN 2010: " in err
-        assert "--accept" in err or "accept" in err
-        seen = step_states(world)
-        assert seen["firms CN 2010"] == "failed"
-        assert seen["index CN 2010"] == "left out"
-        assert seen["estimates"] == "left out"
-        assert {seen[n] for n in ("firms CN 2013", "index CN 2013")} == {"done"}
-        code, status, listed = statuses(world)
-        assert code == 1
-        assert [s["step"] for s in status["last_run"]["steps"] if s["state"] == "failed"] == [
-            "firms CN 2010"
-        ]
-        assert listed["sets"][0]["state"] == "unfinished"
-        assert "firms CN 2010" in listed["sets"][0]["unfinished"][0]
-    assert reader.seen == [0]
-    now = {name: row for name, *row in world.ask(LOADED)}
-    assert now["CN 2010"] == loads["CN 2010"]
-    assert now["CN 2013"] != loads["CN 2013"]
-    file.write_bytes(whole)
-    with Reader(world, before.published, corrected.published) as reader:
-        assert world.night().wait()[0] == 0
-    assert reader.seen[-1] == 1
-    assert not differences(world.state(), corrected.state)
-    assert statuses(world)[0] == 0
-
-
-def test_idle_reader_of_the_results(world, before, corrected):
-    world.correct()
-    with database.connect(world.settings) as idle:
-        for name in (*RESULTS, "estimates.latest", "publish.cell", "publish.pair"):
-            idle.execute(f"SELECT * FROM {name} LIMIT 1").fetchone()
-        code, out, err = world.night().wait()
-        assert code == 0, out + err
-        assert not differences(world.published(), corrected.published)
-        assert idle.info.transaction_status.name == "INTRANS"
-    assert not differences(world.state(), corrected.state)
-
-
-def test_idle_reader_of_the_firms(world, before, corrected):
-    world.correct()
-    with (
-        database.connect(world.settings, application_name="notebook") as idle,
-        Reader(world, before.published) as reader,
-    ):
-        idle.execute("SELECT count(*) FROM clean.firm").fetchone()
-        code, _, err = world.night().wait()
-        assert code == 1
-        assert f"tables were in use for 30 s by process {idle.info.backend_pid}" in err
-        assert step_states(world)["firms CN 2013"] == "failed"
-        assert statuses(world)[0] == 1
-    assert reader.seen == [0]
-    assert world.night().wait()[0] == 0
-    assert not differences(world.state(), corrected.state)
-
-
-def test_two_rebuilds_at_once(world, before, corrected):
-    world.correct()
-    with Reader(world, before.published, corrected.published) as reader:
-        calls = [world.night() for _ in range(2)]
-        ended = [call.wait() for call in calls]
-    assert sorted(code for code, _, _ in ended) == [0, 2]
-    refused = next(err for code, _, err in ended if code == 2)
-    assert refused.splitlines()[-1].startswith("coagg: another rebuild or withdrawal")
-    assert reader.seen == [0, 1]
-    assert not differences(world.state(), corrected.state)
-
-
-def test_withdrawn_year(world, before, databases, reference_template):
-    listed = world.inputs.read_text()
-    blocks = listed.split("\n\n")
-    less = [b for b in blocks if "survey_2013" not in b]
-    without = "\n\n".join(less).replace("years = [2010, 2013]\n", "years = [2010]\n")
-    assert without.count("2013") == listed.count("2013") - 3
-    world.inputs.write_text(without)
-    never = replace(world, settings=world.settings.for_database(
-        databases.copy(reference_template, "_never_demo").database_name))  # fmt: skip
-    never.rebuild()
-    truth = never.state(), never.published()
-    with Reader(world, before.published, truth[1]) as reader:
-        assert world.night("--prune").wait()[0] == 0
-    assert not differences(world.state(), truth[0])
-    assert reader.seen[-1] == 1
-    world.inputs.write_text(listed)
-    with Reader(world, truth[1], before.published) as reader:
-        assert world.night().wait()[0] == 0
-    assert reader.seen == [0, 1]
-    assert not differences(world.state(), before.state)
-    # by hand, and with nothing but what is loaded
-    assert (
-        world.call("unload", "firms", "--survey-year", "2013", "--why", "withdrawn").wait()[0] == 0
+def listed(years):
+    """A list of inputs of these years."""
+    files = "".join(
+        f'[[firms]]\nfile = "survey_{year}.csv"\nsurvey_year = {year}\n'
+        f'layout = "demo"\ndatum = "wgs84"\naccept = "small on purpose"\n\n'
+        for year in years
     )
-    world.inputs.write_text("[index]" + without.split("[index]")[1])
-    assert world.night().wait()[0] == 0
-    assert not differences(world.state(), truth[0])
+    return (
+        files + '[index]\ndraws = 20\nseed = 1\nmethod = "exact"\nclassification = "gbt4754_2002"\n'
+    )
 
 
-def test_corrected_and_back(world, before, corrected):
-    file = world.inputs.with_name("survey_2013.csv")
-    first = file.read_bytes()
-    world.correct()
-    second = file.read_bytes()
-    for content, truth in ((second, corrected), (first, before), (second, corrected)):
-        file.write_bytes(content)
-        assert world.night().wait()[0] == 0
-        assert not differences(world.state(), truth.state)
-        assert not differences(world.published(), truth.published)
+@pytest.fixture(scope="module")
+def small(databases, reference_template, tmp_path_factory, away):
+    """The world of these nights, and what its tables say."""
+    folder = tmp_path_factory.mktemp("small") / "files"
+    folder.mkdir()
+    for year in YEARS:
+        write_year(folder / f"survey_{year}.csv", year)
+    (folder / "inputs.toml").write_text(listed(YEARS))
+    name = databases.copy(reference_template, DEMO_SUFFIX).database_name
+    world = World(away.for_database(name), folder / "inputs.toml")
+    world.rebuild()
+    return world, world.state(), world.published()
 
 
 @pytest.fixture
-def tight(server_settings, tmp_path_factory):
-    """A tablespace on a small disk of its own: its folder."""
-    if os.geteuid() != 0 or server_settings.database_url is not None:
-        pytest.skip("a small disk needs root and a private server")
-    folder = server_settings.data_dir / "tight"
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400m", "coagg-test", folder], capture_output=True
+def world(small, databases, tmp_path):
+    """A copy of it."""
+    name = databases.copy(small[0].settings, DEMO_SUFFIX).database_name
+    made = small[0].beside(tmp_path / "files", small[0].settings.for_database(name))
+    yield made
+    database.drop(made.settings)
+
+
+@pytest.fixture(scope="module")
+def corrected(small, databases, tmp_path_factory):
+    """What an undisturbed rebuild makes of a corrected 2012."""
+    name = databases.copy(small[0].settings, DEMO_SUFFIX).database_name
+    folder = tmp_path_factory.mktemp("corrected") / "files"
+    world = small[0].beside(folder, small[0].settings.for_database(name))
+    world.correct(2012)
+    world.rebuild()
+    return world.state(), world.published()
+
+
+def test_killed_then_ended_by_the_server_then_whole(world, small, corrected):
+    world.correct(2012)
+    with Reader(world, small[2], corrected[1]) as reader:
+        call = world.night()
+        wait_for(lambda: at_work(world, call) == "index CN 2012", call)
+        call.kill()
+        code, status, listed_ = statuses(world)
+        assert (code, status["last_run"]["state"]) == (1, "killed")
+        assert listed_["sets"][0]["unfinished"] == ["rebuild: it was stopped"]
+        assert reader.seen == [0]
+        call = world.night()
+        wait_for(lambda: at_work(world, call), call)
+        assert end_backends(world) > 1
+        code, out, err = call.wait()
+        assert code == 0, out + err
+    assert reader.seen == [0, 1]
+    assert not differences(world.state(), corrected[0])
+    assert statuses(world)[0] == 0
+
+
+def test_a_refused_year_leaves_the_set_unfinished_until_it_is_mended(world, small, corrected):
+    world.correct(2012)
+    file = world.inputs.with_name("survey_2011.csv")
+    whole = file.read_bytes()
+    file.write_bytes(b"")
+    with Reader(world, small[2]):
+        for _ in range(2):  # and a second night says it once
+            code, _, err = world.night().wait()
+            assert (code, "1 steps failed; first firms CN 2011" in err) == (1, True)
+            code, _, said = statuses(world)
+            assert code == 1
+            assert said["sets"][0]["state"] == "unfinished"
+            assert len(said["sets"][0]["unfinished"]) == 1
+            assert "firms CN 2011" in said["sets"][0]["unfinished"][0]
+    file.write_bytes(whole)
+    assert world.night().wait()[0] == 0
+    assert not differences(world.state(), corrected[0])
+
+
+def test_corrected_and_back_in_another_order(world, small, corrected):
+    file = world.inputs.with_name("survey_2012.csv")
+    first = file.read_bytes()
+    world.correct(2012)
+    world.rebuild()
+    assert not differences(world.state(), corrected[0])
+    file.write_bytes(first)
+    world.inputs.write_text(listed(YEARS[::-1]))
+    world.rebuild()
+    assert not differences(world.state(), small[1])
+    world.inputs.write_text(listed((2012, 2010)))
+    world.rebuild(prune=True)
+    assert differences(world.state(), small[1])
+    world.inputs.write_text(listed(YEARS))
+    world.rebuild()
+    assert not differences(world.state(), small[1])
+    units = world.ask(
+        "SELECT survey_year, agglomeration_code FROM coagglomeration.unit_version "
+        "WHERE from_set = (SELECT max(set_id) FROM ops.result_set) ORDER BY 1, 2"
     )
-    if made.returncode:
-        pytest.skip(f"no small disk can be mounted here: {made.stderr.decode().strip()}")
+    assert units == [(2011, "CY"), (2011, "PRD")]
+
+
+def test_a_rebuild_that_lost_its_lock_alone_ends_when_another_has_it(world, small, corrected):
+    """Nothing but the connection that holds the lock is lost: no step fails of it."""
+    world.correct(2012)
+    call = world.night()
     try:
-        yield folder
+        wait_for(lambda: at_work(world, call) == "firms CN 2012", call)
+        os.kill(call.process.pid, signal.SIGSTOP)
+        holds = (
+            "FROM pg_locks WHERE relation = 'ops.lock'::regclass "
+            "AND mode = 'ShareUpdateExclusiveLock'"
+        )
+        ((ended,),) = world.ask(f"SELECT count(pg_terminate_backend(pid)) {holds}")
+        assert ended == 1
+        while world.ask(f"SELECT {holds}"):
+            time.sleep(0.01)
+        with database.connect(world.settings) as other:
+            assert locks.take_rebuild(other)
+            os.kill(call.process.pid, signal.SIGCONT)
+            code, _, err = call.wait()
+        assert code == 2
+        assert "another rebuild of this data base began" in err
     finally:
-        subprocess.run(["umount", "-l", folder], check=True)
+        if call.process.is_alive():
+            call.kill()
+    assert world.night().wait()[0] == 0
+    assert not differences(world.state(), corrected[0])
 
 
-def resize(folder, free_bytes):
-    """Give the small disk so much room above what is used."""
-    facts = os.statvfs(folder)
-    used = (facts.f_blocks - facts.f_bfree) * facts.f_frsize
-    subprocess.run(["mount", "-o", f"remount,size={used + free_bytes}", folder], check=True)
+def test_a_rebuild_that_is_refused_leaves_no_trace_in_the_results(world):
+    with database.connect(world.settings) as other:
+        assert locks.take_rebuild(other)
+        world.correct(2012)
+        code, _, err = world.night().wait()
+        assert (code, "another rebuild or withdrawal" in err) == (2, True)
+        rows = other.execute("SELECT FROM ops.result_job").fetchall()
+        assert rows == []
 
 
-def test_disk_full_and_freed(base, before, corrected, tight, server_settings, tmp_path):
-    owner = server.private_server(server_settings).owner
-    shutil.chown(tight, owner)
-    name = "coagg_test_tight_demo"
-    there = replace(base[0].settings, database_name=None).for_database("postgres")
-    with database.administer(server_settings.for_database("postgres"), autocommit=True) as boss:
-        boss.execute(f"CREATE TABLESPACE tight OWNER {server.OWNER} LOCATION '{tight}'")
-        with database.connect(there, autocommit=True) as connection:
-            connection.execute(
-                f"CREATE DATABASE {name} TEMPLATE {base[0].settings.database_name} "
-                "TABLESPACE tight STRATEGY FILE_COPY"
-            )
-        world = base[0].beside(tmp_path / "economy", base[0].settings.for_database(name))
-        try:
-            world.correct()
-            failed = []
-            with Reader(world, before.published, corrected.published) as reader:
-                for room in (100_000, 600_000, 1_500_000, 3_000_000):
-                    resize(tight, room)
-                    code, _, err = world.night().wait()
-                    if code == 0:
-                        break
-                    assert code == 1, err
-                    assert "make room" in err
-                    assert "Traceback" not in err
-                    failed += [s for s, state in step_states(world).items() if state == "failed"]
-                    assert statuses(world)[0] == 1
-                    assert reader.seen == [0]
-                assert failed
-                resize(tight, 300_000_000)
-                assert world.night().wait()[0] == 0
-            assert reader.seen == [0, 1]
-            assert not differences(world.state(), corrected.state)
-        finally:
-            database.drop(world.settings)
-            boss.execute("DROP TABLESPACE tight")
-    print("failed for want of room:", failed)
+def test_the_newest_measurement_is_not_found_by_a_clock(world):
+    """The clock was ahead when the first was measured, and has been set back since."""
+    with database.connect(world.settings) as connection:
+        connection.execute(
+            "UPDATE coagglomeration.unit_version SET finished_at = finished_at + interval '1 year'"
+        )
+    code, _, err = world.call(
+        "index", "--survey-year", 2012, "--draws", 30, "--seed", 1, "--method", "exact",
+        "--workers", 1,
+    ).wait()  # fmt: skip
+    assert code == 0, err
+    code, out, err = world.call("show", "pairs", "--agglomeration", "CY", "--json").wait()
+    assert code == 0, err
+    ((newest,),) = world.ask("SELECT max(measurement_id) FROM coagglomeration.measurement")
+    assert json.loads(out)["measurement_id"] == newest

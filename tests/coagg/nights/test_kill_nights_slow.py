@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def reach(world, call, step, seconds):
     """Wait until a step is at work, and a fifth of the time it takes longer."""
-    wait_for(lambda: at_work(world) == step, call)
+    wait_for(lambda: at_work(world, call) == step, call)
     time.sleep(0.2 * seconds)
 
 
