@@ -205,7 +205,7 @@ def test_an_open_transaction_does_not_stop_a_load(db_settings, tmp_path, monkeyp
     ((partitions, names),) = [
         one(
             db_settings,
-            "SELECT (SELECT count(*) FROM pg_class WHERE relname LIKE 'firm_cn_20%' "
+            "SELECT (SELECT count(*) FROM pg_class WHERE starts_with(relname, 'firm_cn_20') "
             "AND relkind = 'r'), (SELECT count(*) FROM ops.load JOIN pg_class "
             "ON relname = partition_name WHERE superseded_at IS NULL)",
         )
