@@ -248,6 +248,9 @@ def measurement_of(connection: psycopg.Connection, request: IndexRequest) -> int
 
 
 def _measurement(connection: psycopg.Connection, request: IndexRequest) -> int:
+    known = measurement_of(connection, request)
+    if known is not None:
+        return known  # an insert that conflicts would use up a number
     chosen = request.result_settings()
     digest = request.settings_sha256()
     connection.execute(

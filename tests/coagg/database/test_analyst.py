@@ -341,6 +341,11 @@ def test_a_loader_loads_and_an_owner_upgrades(
     ):
         code, out, err = coagg_as(guarded, role, *words)
         assert code == 0, out + err
+    with database.connect(guarded) as idle:  # rows take the place of rows
+        idle.execute("SELECT FROM clean.firm LIMIT 1")
+        for role, words in ((loader, year), ("coagg_owner", (*year, *other))):
+            code, out, err = coagg_as(guarded, role, *words)
+            assert code == 0, out + err
     with as_role(guarded, loader, autocommit=True) as connection:
         for statement in (
             "UPDATE ops.disclosure SET min_firms = 1", "DELETE FROM ops.access",

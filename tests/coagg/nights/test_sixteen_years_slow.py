@@ -13,7 +13,7 @@ from coagg.simulation.write import simulate
 YEARS = tuple(range(1998, 2014))
 SHUFFLED = (2005, 1999, 2013, 2001, 2010, 1998, 2007, 2012, 2003, 2000, 2009, 2004, 2011, 2002,
             2008, 2006)  # fmt: skip
-SIXTEEN = simulated.Size(("CY", "GZ"), YEARS, 10, (400, 600), 2, 500, 1)
+SIXTEEN = simulated.Size(("CY", "GZ"), YEARS, 20, (500, 600), 2, 400, 1)
 WITHDRAWN, CORRECTED = 2005, 2010
 NEW = """
 SELECT concat_ws(' ', country, survey_year, agglomeration_code) FROM coagglomeration.unit_version
