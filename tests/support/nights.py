@@ -72,11 +72,12 @@ class World:
         """Begin a call of the command line."""
         command_line.start()
         here = {
-            "COAGG_DATABASE_URL": database.conninfo(self.settings),
-            "COAGG_DATA_DIR": str(self.settings.data_dir),
-            "COLUMNS": "160",
-        }
-        return command_line.Call(words, {**os.environ, **here})
+            **os.environ, "COAGG_DATA_DIR": str(self.settings.data_dir), "COLUMNS": "160",
+        }  # fmt: skip
+        here.pop("COAGG_DATABASE_URL", None)
+        if self.settings.database_url is not None:  # else the private server, which it may start
+            here["COAGG_DATABASE_URL"] = database.conninfo(self.settings)
+        return command_line.Call(words, here)
 
     def night(self, *words: object) -> command_line.Call:
         """Begin a rebuild."""

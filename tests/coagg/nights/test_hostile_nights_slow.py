@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from support.nights import LOADED, RESULTS, Reader, at_work, differences, statuses, wait_for
 
-from coagg import database
+from coagg import database, prepare
 from coagg.database import server
+from coagg.settings import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -182,12 +183,12 @@ def test_corrected_and_back(world, before, corrected):
 
 
 @pytest.fixture
-def tight(server_settings, tmp_path_factory):
-    """A tablespace on a small disk of its own: its folder."""
+def tight(server_settings):
+    """The folder of a small disk that is mounted for this test."""
     if os.geteuid() != 0 or server_settings.database_url is not None:
         pytest.skip("a small disk needs root and a private server")
     folder = server_settings.data_dir / "tight"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     made = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=400m", "coagg-test", folder], capture_output=True
     )
@@ -243,3 +244,29 @@ def test_disk_full_and_freed(base, before, corrected, tight, server_settings, tm
             database.drop(world.settings)
             boss.execute("DROP TABLESPACE tight")
     print("failed for want of room:", failed)
+
+
+def test_disk_of_the_whole_server_full_and_freed(base, before, corrected, tight, tmp_path):
+    """Its log of changes does not find room either."""
+    resize(tight, 1_000_000_000)
+    tight.chmod(0o755)
+    world = base[0].beside(tmp_path / "economy", Settings(data_dir=tight / "data"))
+    prepare.prepare(world.settings)
+    try:
+        world.rebuild()
+        assert not differences(world.state(), before.state)
+        world.correct()
+        codes = []
+        for room in (0, 200_000, 2_000_000):
+            resize(tight, max(room, 1))
+            code, out, err = world.night().wait()
+            assert "Traceback" not in out + err
+            assert code in (1, 2), out + err
+            codes.append((code, err.splitlines()[-1]))
+        print(codes)
+        resize(tight, 1_000_000_000)
+        assert not differences(world.published(), before.published)
+        assert world.night().wait()[0] == 0
+        assert not differences(world.state(), corrected.state)
+    finally:
+        server.stop(world.settings, mode="immediate")
