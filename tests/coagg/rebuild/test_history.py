@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from coagg import database
-from coagg.database import space, waiting
+from coagg.database import locks, space, waiting
 from coagg.database.fingerprint import NEVER
 from coagg.errors import CoaggError
 from coagg.rebuild.engine import Step, rebuild
-from coagg.rebuild.guard import Guard, held
+from coagg.rebuild.guard import Guard
 
 RUN = "SELECT outcome, error, finished_at IS NOT NULL, pid, database_bytes_after FROM ops.run"
 STEPS = "SELECT step, state, why, said, tries FROM ops.run_step ORDER BY run_id, number"
@@ -109,8 +109,8 @@ def test_one_rebuild_right_after_another_finds_the_lock_free(empty_settings):
     with database.connect(empty_settings, autocommit=True) as watching:
         for _ in range(50):
             with Guard(empty_settings):
-                assert held(watching)
-            assert not held(watching)
+                assert locks.rebuild_at_work(watching)
+            assert not locks.rebuild_at_work(watching)
 
 
 def test_a_dry_run_leaves_no_record(empty_settings):

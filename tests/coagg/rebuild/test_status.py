@@ -68,7 +68,7 @@ def test_a_run_killed_by_sigkill_is_seen_as_such(db_settings, coagg_on):
         process.wait()
     while True:  # until the server has seen it
         with database.connect(db_settings) as connection:
-            if not status.guard.held(connection):
+            if not locks.rebuild_at_work(connection):
                 break
     code, out, _ = coagg_on(db_settings, "status")
     assert code == 1
