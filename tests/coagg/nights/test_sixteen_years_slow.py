@@ -1,7 +1,6 @@
 """Sixteen years: whatever the order they come in, the same numbers; and only what is stale anew."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from support.nights import World, differences
@@ -10,13 +9,14 @@ from coagg.settings import DEMO_SUFFIX
 from coagg.simulation import world as simulated
 from coagg.simulation.write import simulate
 
+pytestmark = pytest.mark.slow
 YEARS = tuple(range(1998, 2014))
 SHUFFLED = (2005, 1999, 2013, 2001, 2010, 1998, 2007, 2012, 2003, 2000, 2009, 2004, 2011, 2002,
             2008, 2006)  # fmt: skip
 SIXTEEN = simulated.Size(("CY", "GZ"), YEARS, 20, (500, 600), 2, 400, 1)
 WITHDRAWN, CORRECTED = 2005, 2010
 NEW = """
-SELECT concat_ws(' ', country, survey_year, agglomeration_code) FROM coagglomeration.unit_version
+SELECT DISTINCT concat_ws(' ', country, survey_year, agglomeration_code) FROM coagglomeration.unit_version
 WHERE from_set = (SELECT max(set_id) FROM ops.result_set) ORDER BY 1
 """
 NEW_PANELS = """
@@ -48,25 +48,35 @@ def made_anew(world):
     return [unit for (unit,) in units], [year for (year,) in panels], tables
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fresh(databases, reference_template, away):
-    """Makes worlds of nothing but reference data."""
-
-    def make(inputs):
-        name = databases.copy(reference_template, DEMO_SUFFIX).database_name
-        return World(replace(away, database_name=name), inputs)
-
-    return make
+    """Makes settings of a data base of nothing but reference data."""
+    return lambda: away.for_database(databases.copy(reference_template, DEMO_SUFFIX).database_name)
 
 
-@pytest.fixture
-def sixteen(fresh, tmp_path):
-    """The list of inputs of sixteen years."""
+@pytest.fixture(scope="module")
+def ordered(fresh, tmp_path_factory):
+    """A world whose years came in order, and what it says."""
+    settings = fresh()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(simulated.SIZES, "sixteen", SIXTEEN)
-        inputs = simulate(fresh(None).settings, tmp_path / "economy", "sixteen", 1)
-    inputs.write_text(inputs.read_text() + "draws = 20\nseed = 1\n")
-    return inputs
+        inputs = simulate(settings, tmp_path_factory.mktemp("years") / "economy", "sixteen", 1)
+    with inputs.open("a") as file:
+        file.write("draws = 20\nseed = 1\n")
+    world = World(settings, inputs)
+    world.rebuild()
+    return world, world.state(), world.published()
+
+
+@pytest.fixture
+def copied(ordered, databases, tmp_path):
+    """Makes copies of that world."""
+
+    def copy(name):
+        made = databases.copy(ordered[0].settings, DEMO_SUFFIX).database_name
+        return ordered[0].beside(tmp_path / name, ordered[0].settings.for_database(made))
+
+    return copy
 
 
 def correct_cell(world, year, prefectures):
@@ -79,55 +89,52 @@ def correct_cell(world, year, prefectures):
     file.write_bytes(b"".join(line for n, line in enumerate(lines) if n not in gone))
 
 
-@pytest.mark.slow
-def test_sixteen_years_in_any_order(fresh, sixteen, tmp_path):
-    whole = sixteen.read_text()
-    ordered = fresh(sixteen)
-    ordered.rebuild()
-    truth = ordered.state(), ordered.published()
-
-    shuffled = ordered.beside(tmp_path / "again", fresh(sixteen).settings)
+def test_years_in_another_order(ordered, fresh, tmp_path):
+    world = ordered[0].beside(tmp_path / "again", fresh())
+    whole = world.inputs.read_text()
     for count in (5, 11, 16):
-        shuffled.inputs.write_text(listed(whole, SHUFFLED[:count]))
-        shuffled.rebuild()
-    assert not differences(shuffled.state(), truth[0])
-    assert not differences(shuffled.published(), truth[1])
+        world.inputs.write_text(listed(whole, SHUFFLED[:count]))
+        world.rebuild()
+    assert not differences(world.state(), ordered[1])
+    assert not differences(world.published(), ordered[2])
 
-    # one year goes, and comes back
+
+def test_a_year_goes_and_comes_back_and_one_is_corrected(ordered, copied):
+    truth = ordered[1]
+    world, straight = copied("one"), copied("other")
+    whole = world.inputs.read_text()
     rest = tuple(year for year in YEARS if year != WITHDRAWN)
-    shuffled.inputs.write_text(listed(whole, rest))
-    shuffled.rebuild(prune=True)
-    units, panels, tables = made_anew(shuffled)
+    world.inputs.write_text(listed(whole, rest))
+    world.rebuild(prune=True)
+    units, panels, tables = made_anew(world)
     assert units == []
     assert set(panels) < set(rest)
-    gone = shuffled.state()
-    shuffled.inputs.write_text(whole)
-    shuffled.rebuild()
-    units, panels, tables = made_anew(shuffled)
+    print("withdrawn:", panels, tables)
+    assert differences(world.state(), truth)
+    world.inputs.write_text(whole)
+    world.rebuild()
+    units, panels, tables = made_anew(world)
     assert units == [f"CN {WITHDRAWN} {code}" for code in SIXTEEN.agglomerations]
     assert WITHDRAWN in panels
-    print("panels made anew for a year that came back:", panels, tables)
-    assert not differences(shuffled.state(), truth[0])
-    assert differences(gone, truth[0])
+    print("back:", panels, tables)
+    assert not differences(world.state(), truth)
 
-    # one year is corrected in one agglomeration
-    first = {w: w.inputs.with_name(f"survey_{CORRECTED}.csv").read_bytes()
-             for w in (ordered, shuffled)}  # fmt: skip
-    ((places,),) = ordered.ask(
-        "SELECT array_agg(firm_id) FROM clean.cell_firm JOIN clean.firm USING (country, "
+    ((firms,),) = world.ask(
+        "SELECT array_agg(DISTINCT firm_id) FROM clean.cell_firm JOIN clean.firm USING (country, "
         "survey_year, row_number) WHERE country = 'CN' AND survey_year = %s "
         "AND agglomeration_code = 'CY' AND length(firm_id) > 7", CORRECTED,
     )  # fmt: skip
-    for world in (ordered, shuffled):
-        correct_cell(world, CORRECTED, places)
-        world.rebuild()
-        units, panels, tables = made_anew(world)
+    file = world.inputs.with_name(f"survey_{CORRECTED}.csv")
+    first = file.read_bytes()
+    for one in (world, straight):
+        correct_cell(one, CORRECTED, firms)
+        one.rebuild()
+        units, panels, tables = made_anew(one)
         assert units == [f"CN {CORRECTED} CY"]
         assert CORRECTED in panels
-        print("after a correction:", world.ask(DONE), panels, tables)
-    assert not differences(ordered.state(), shuffled.state())
-    for world, content in first.items():
-        world.inputs.with_name(f"survey_{CORRECTED}.csv").write_bytes(content)
-        world.rebuild()
-        assert made_anew(world)[0] == [f"CN {CORRECTED} CY"]
-        assert not differences(world.state(), truth[0])
+        print("corrected:", [step for (step,) in one.ask(DONE)], panels, tables)
+    assert not differences(world.state(), straight.state())
+    file.write_bytes(first)
+    world.rebuild()
+    assert made_anew(world)[0] == [f"CN {CORRECTED} CY"]
+    assert not differences(world.state(), truth)
