@@ -16,7 +16,8 @@ SHUFFLED = (2005, 1999, 2013, 2001, 2010, 1998, 2007, 2012, 2003, 2000, 2009, 20
 SIXTEEN = simulated.Size(("CY", "GZ"), YEARS, 20, (500, 600), 2, 400, 1)
 WITHDRAWN, CORRECTED = 2005, 2010
 NEW = """
-SELECT DISTINCT concat_ws(' ', country, survey_year, agglomeration_code) FROM coagglomeration.unit_version
+SELECT DISTINCT concat_ws(' ', country, survey_year, agglomeration_code)
+FROM coagglomeration.unit_version
 WHERE from_set = (SELECT max(set_id) FROM ops.result_set) ORDER BY 1
 """
 NEW_PANELS = """
@@ -79,11 +80,11 @@ def copied(ordered, databases, tmp_path):
     return copy
 
 
-def correct_cell(world, year, prefectures):
-    """Take one firm of forty out of a year, all of them in one agglomeration."""
+def correct_cell(world, year, firm_ids):
+    """Take one of forty of these firms out of a year."""
     file = world.inputs.with_name(f"survey_{year}.csv")
     lines = file.read_bytes().splitlines(keepends=True)
-    own = [n for n, line in enumerate(lines) if any(f.encode() in line for f in prefectures)]
+    own = [n for n, line in enumerate(lines) if any(f.encode() in line for f in firm_ids)]
     gone = set(own[10::40])
     assert len(gone) > 2
     file.write_bytes(b"".join(line for n, line in enumerate(lines) if n not in gone))
