@@ -115,10 +115,7 @@ def measure(
     with database.making(settings, "index", year) as work:
         report = _measure(work.settings, request, number, cells, progress)
         if report.pairs_done + report.pairs_skipped == 0:
-            raise CoaggError(
-                f"{request.country} {request.survey_year}: no agglomeration has two industries of "
-                f"{request.min_firms} firms or more; lower --min-firms or load more firms"
-            )
+            raise nothing_to_measure(request)
     report.results = work.said
     report.wall_seconds = time.monotonic() - started
     return report
@@ -174,6 +171,14 @@ def check(request: IndexRequest) -> None:
         raise CoaggError(f"{request.workers} workers: at least 1 is needed")
     if request.direction not in DIRECTIONS:
         raise CoaggError(f"direction {request.direction!r}: say one of {', '.join(DIRECTIONS)}")
+
+
+def nothing_to_measure(request: IndexRequest) -> CoaggError:
+    """The error of a year without a pair, whether it is asked for or measured."""
+    return CoaggError(
+        f"{request.country} {request.survey_year}: no agglomeration has two industries of "
+        f"{request.min_firms} firms or more; lower --min-firms or load more firms"
+    )
 
 
 def cells_of(
@@ -243,6 +248,9 @@ def measurement_of(connection: psycopg.Connection, request: IndexRequest) -> int
 
 
 def _measurement(connection: psycopg.Connection, request: IndexRequest) -> int:
+    known = measurement_of(connection, request)
+    if known is not None:
+        return known  # an insert that conflicts would use up a number
     chosen = request.result_settings()
     digest = request.settings_sha256()
     connection.execute(

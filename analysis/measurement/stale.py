@@ -23,6 +23,7 @@ from coagg.analysis.measurement.index import (
     finished,
     gone,
     measurement_of,
+    nothing_to_measure,
     unit_why,
     units_of,
 )
@@ -57,13 +58,16 @@ def why_measure(connection: psycopg.Connection, request: IndexRequest) -> str | 
     if number is None:
         return NO_MEASUREMENT
     found: dict[str, list[str]] = {}
-    codes = []
-    for code, said in _cell_reasons(connection, number, request):
+    codes, units = [], 0
+    for code, count, said in _cell_reasons(connection, number, request):
         codes.append(code)
+        units += count
         if said:
             found.setdefault(said, []).append(code)
     if left := gone(connection, number, request, codes):
         found.setdefault(NO_FIRMS, []).extend(left)
+    if not units and not left:
+        raise nothing_to_measure(request)  # a failed step is not up to date the night after
     told = [
         said if len(where) == len(codes) else f"{said} in {', '.join(where)}"
         for said, where in found.items()
@@ -73,14 +77,15 @@ def why_measure(connection: psycopg.Connection, request: IndexRequest) -> str | 
 
 def _cell_reasons(
     connection: psycopg.Connection, number: int, request: IndexRequest
-) -> Iterator[tuple[str, str | None]]:
+) -> Iterator[tuple[str, int, str | None]]:
+    """Each agglomeration, its number of units, and why one of them must be measured."""
     for cell, code, digest in cells_of(connection, request):
         known = finished(connection, number, request, code)
         units = units_of(cell, code, digest, request)
         reasons = [said for unit in units if (said := unit_why(known, unit))]
         if len(known) > len(units):
             reasons.append("changed: firms")  # fewer industries than blocks are stored
-        yield code, together(reasons)
+        yield code, len(units), together(reasons)
 
 
 def stale_cells(connection: psycopg.Connection) -> dict[str, str]:
@@ -119,7 +124,7 @@ def _stale_of(
         rest = {name: value for name, value in settings.items() if name != "index"}
         index = IndexSettings(**settings["index"])
         request = IndexRequest(year, index, country, agglomerations=held, **rest)
-        yield from _cell_reasons(connection, number, request)
+        yield from ((code, said) for code, _, said in _cell_reasons(connection, number, request))
 
 
 def why_compare(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import psycopg
 
@@ -82,15 +81,16 @@ def collect(
         before = sum(len(table.described) for table in found.tables)
         found.tables = [read_published(connection, table) for table in found.tables]
         found.suppressed = before - sum(len(table.described) for table in found.tables)
-    built: dict[int, datetime] = dict(
+    # by sets, not by a clock: it may have been set back
+    built: dict[int, int] = dict(
         connection.execute(
-            "SELECT measurement_id, max(built_at) FROM panel.build WHERE country = %s GROUP BY 1",
+            "SELECT measurement_id, max(from_set) FROM panel.build WHERE country = %s GROUP BY 1",
             (options.country,),
         ).fetchall()
     )
     found.stale = [
         table.name
         for table in found.tables
-        if table.measurement_id in built and table.estimated_at < built[table.measurement_id]
+        if table.measurement_id in built and table.from_set < built[table.measurement_id]
     ]
     return found

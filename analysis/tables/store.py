@@ -119,6 +119,7 @@ class StoredTable:
     code_version: str
     estimated_at: datetime
     results: int  # the set of results it was read from
+    from_set: int  # the first set it is in
     columns: tuple[StoredColumn, ...] = ()
     tests: tuple[StoredTest, ...] = ()
     described: tuple[Described, ...] = field(default=())
@@ -230,7 +231,7 @@ def _write_column(
 
 RUNS = (
     "SELECT run_id, measurement_id, table_name, specification, data_sha256, options, "
-    "code_version, estimated_at, results FROM estimates.latest "
+    "code_version, estimated_at, results, from_set FROM estimates.latest "
     "WHERE table_name = %(name)s AND country = %(country)s "
     "AND (%(number)s::integer IS NULL OR measurement_id = %(number)s) "
 )
@@ -353,9 +354,8 @@ def _read(connection: psycopg.Connection, row: Sequence[Any]) -> StoredTable:
             (run_id,),
         )
     ]  # fmt: skip
-    described = _described(connection, run_id, "estimates")
-    measurement_id, name, specification, data_sha256, options, code_version, when, of = row[1:9]
-    return StoredTable(
-        run_id, measurement_id, name, specification, data_sha256, options, code_version, when, of,
-        tuple(columns), tuple(tests), described,
+    table = StoredTable(*row)  # the fields of RUNS
+    return replace(
+        table, columns=tuple(columns), tests=tuple(tests),
+        described=_described(connection, run_id, "estimates"),
     )  # fmt: skip

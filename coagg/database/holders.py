@@ -63,6 +63,10 @@ class Holder:
         return f"process {self.pid} of {self.user}{name}{state}{since}"
 
 
+class Held(CoaggError):
+    """Others held a table all the time."""
+
+
 def holders(connection: psycopg.Connection, relations: Sequence[str]) -> list[Holder]:
     """Sessions that hold the relations, the longest first.
 
@@ -100,7 +104,7 @@ def alone(
 
     Raises
     ------
-    CoaggError
+    Held
         Others held the relations all the time; it names them and the remedy.
     """
     for left in reversed(range(tries)):
@@ -115,7 +119,7 @@ def alone(
         except psycopg.errors.LockNotAvailable:
             if not left:
                 held = holders(connection, relations)
-                raise CoaggError(held_by(held, what, tries * timeout_ms / 1000)) from None
+                raise Held(held_by(held, what, tries * timeout_ms / 1000)) from None
         time.sleep(PAUSE_SECONDS)
     raise AssertionError("no try was made")
 

@@ -136,6 +136,11 @@ def _begin(worker: psycopg.Connection, job: str, year: Year | None) -> tuple[int
                 (job, VERSION),
             ).fetchone()
         assert row is not None
+        if job == REBUILD:  # it goes on with what one that failed or was killed left
+            worker.execute(
+                f"DELETE FROM ops.result_job AS j WHERE job = %s AND NOT {ALIVE}",  # type: ignore[arg-type]
+                (REBUILD,),
+            )
         number, country, survey_year = year or (None, None, None)
         begun = worker.execute(
             "INSERT INTO ops.result_job (set_id, job, measurement_id, country, survey_year, pid, "

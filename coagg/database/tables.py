@@ -168,7 +168,7 @@ LAYERS: dict[str, dict[str, str]] = {
         "build view": """
             measurement_id integer, country text, survey_year smallint, input_sha256 text, settings
             jsonb, cells integer, pairs integer, facts jsonb, code_version text, built_at timestamp,
-            inputs jsonb, build_id integer
+            inputs jsonb, build_id integer, from_set integer
         """,
         "cell_guard view": """
             measurement_id integer, country text, survey_year smallint, agglomeration_code text,
@@ -333,7 +333,8 @@ LAYERS: dict[str, dict[str, str]] = {
         "latest view": """
             measurement_id integer, country text, table_name text, options jsonb, run_id integer,
             specification jsonb, specification_sha256 text, data_sha256 text, inputs jsonb,
-            survey_years integer[], code_version text, estimated_at timestamp, results integer
+            survey_years integer[], code_version text, estimated_at timestamp, results integer,
+            from_set integer
         """,
         "refusal": """
             measurement_id integer, table_name text, options jsonb, inputs jsonb, reason text,

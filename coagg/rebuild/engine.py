@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import psycopg
@@ -64,6 +65,7 @@ def rebuild(
     note: Callable[[str], None] | None = None,
     command: str = "rebuild",
     keep_days: int = KEEP_DAYS,
+    guard: Guard | None = None,
 ) -> RebuildReport:
     """Do the steps in order, those that are up to date left alone.
 
@@ -80,6 +82,8 @@ def rebuild(
         Takes lines about a server that is waited for. Default: standard error.
     command, keep_days
         What the history calls this run, and after how many days a run is forgotten there.
+    guard
+        The lock of rebuilds, where the caller holds it. Default: it is taken.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def rebuild(
         Another rebuild is at work, or the server went away and did not come back. A fault within a
         step becomes its outcome.
     """
-    with Guard(settings, note) as guard:
+    with nullcontext(guard) if guard else Guard(settings, note) as guard:
         history = None
         if not dry_run:
             history = History(guard, command, keep_days=keep_days, note=note or waiting.to_stderr)
@@ -168,6 +172,7 @@ class _Run:
         """Attempt a step, again when the server went away meanwhile."""
         began, why = time.monotonic(), None
         for tries in range(1, TRIES + 1):
+            self.guard.renew()  # also where it was lost while nothing needed it
             try:
                 why = self._why(step)
                 if why is None:
@@ -178,7 +183,6 @@ class _Run:
                 failed = replace(self._failed(step, why or "", fault, seconds), tries=tries)
                 if not waiting.is_temporary(fault):
                     break
-            self.guard.renew()
         return failed
 
     def _attempt(self, step: Step, why: str, began: float, history: History) -> Outcome:

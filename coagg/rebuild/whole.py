@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from coagg import database
-from coagg.database import locks
 from coagg.database.results import REBUILD
-from coagg.errors import CoaggError
 from coagg.rebuild import engine
+from coagg.rebuild.guard import Guard
 from coagg.rebuild.report import RebuildReport
 from coagg.rebuild.steps import Chain
 from coagg.settings import LATEST
@@ -53,12 +52,13 @@ def rebuild_all(
     if dry_run:
         newest = replace(chain, settings=replace(chain.settings, results=LATEST))
         return engine.rebuild(newest.settings, newest.steps(years), dry_run=True, **options)
-    with database.connect(chain.settings) as connection:
-        if locks.rebuild_at_work(connection):
-            raise CoaggError(engine.ANOTHER)
-    with database.making(chain.settings, REBUILD) as work:
+    # the lock before the set: a rebuild that is refused has no part in what is being made
+    with (
+        Guard(chain.settings, options.get("note")) as guard,
+        database.making(chain.settings, REBUILD) as work,
+    ):
         inner = replace(chain, settings=work.settings)
-        report = engine.rebuild(work.settings, inner.steps(years), **options)
+        report = engine.rebuild(work.settings, inner.steps(years), guard=guard, **options)
         if report.unfinished:
             first = report.unfinished[0]
             work.fail(f"{first.step}: {first.said or first.why}")

@@ -31,6 +31,7 @@ from coagg.settings import Settings
 from coagg.version import VERSION
 
 SWAP_TRIES = 60
+QUIET_TRIES = 10  # then rows take the place of rows
 SWAP_TIMEOUT_MS = 500
 
 Progress = Callable[[str, int], None]
@@ -302,9 +303,17 @@ def _publish(
 ) -> None:
     """Swap partition, refused rows and ledger row, all in the caller's transaction."""
     year = (report.country, report.survey_year)
-    in_a_quiet_moment(
-        connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition), "replaced"
-    )
+    try:
+        in_a_quiet_moment(
+            connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition), "replaced",
+            QUIET_TRIES,
+        )  # fmt: skip
+    except holders.Held:  # one idle notebook does not stop a night
+        row = connection.execute(
+            "SELECT clean.publish_rows(%s, %s, %s)", (*year, partition)
+        ).fetchone()
+        assert row is not None
+        partition = row[0]
     connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
     connection.execute(
         "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
@@ -329,15 +338,17 @@ def _publish(
 
 
 def in_a_quiet_moment(
-    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...], what: str
-) -> None:
+    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...], what: str,
+    tries: int = SWAP_TRIES,
+) -> None:  # fmt: skip
     """Execute a statement that takes a year out of clean.firm, when nobody reads the table.
 
-    `what`: replaced or withdrawn, for the CoaggError that names who read it all the time.
+    `what`: replaced or withdrawn, for the `Held` that names who read it all the time; `tries` of
+    half a second each.
     """
     holders.alone(
         connection, lambda: connection.execute(statement, values), ["clean.firm"],
-        f"the year was not {what}", tries=SWAP_TRIES, timeout_ms=SWAP_TIMEOUT_MS,
+        f"the year was not {what}", tries=tries, timeout_ms=SWAP_TIMEOUT_MS,
     )  # fmt: skip
 
 

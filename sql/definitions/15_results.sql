@@ -91,7 +91,8 @@ SELECT
     b.code_version,
     b.built_at,
     b.inputs,
-    b.build_id
+    b.build_id,
+    b.from_set
 FROM panel.build_version AS b
 WHERE
     b.from_set <= (SELECT ops.results())

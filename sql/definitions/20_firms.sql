@@ -24,6 +24,39 @@ END;
 $$;
 COMMENT ON FUNCTION clean.publish_year(text, integer, text) IS 'Swap a year built aside into clean.firm and mark the load it replaces.';
 
+CREATE OR REPLACE FUNCTION clean.publish_rows(
+    in_country text, in_survey_year integer, in_partition text
+)
+RETURNS text LANGUAGE plpgsql AS $$
+-- As publish_year, where somebody reads clean.firm all the time: rows take the place of rows. That
+-- needs no lock that a reader holds; it is slower and leaves dead rows to VACUUM. Returns the name
+-- of the partition that holds the year.
+DECLARE
+    held text;
+    labels text;
+BEGIN
+    SELECT partition_name INTO held FROM ops.load
+    WHERE country = in_country AND survey_year = in_survey_year AND superseded_at IS NULL;
+    IF held IS NULL THEN  -- nothing to take out
+        PERFORM clean.publish_year(in_country, in_survey_year, in_partition);
+        RETURN in_partition;
+    END IF;
+    SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO labels
+    FROM pg_attribute
+    WHERE attrelid = 'clean.firm'::regclass
+        AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+    EXECUTE format('DELETE FROM clean.%I', held);
+    EXECUTE format('INSERT INTO clean.%1$I (%2$s) SELECT %2$s FROM clean.%3$I',
+        held, labels, in_partition);
+    EXECUTE format('DROP TABLE clean.%I', in_partition);
+    EXECUTE format('ANALYZE clean.%I', held);
+    UPDATE ops.load SET superseded_at = now()
+    WHERE country = in_country AND survey_year = in_survey_year AND superseded_at IS NULL;
+    RETURN held;
+END;
+$$;
+COMMENT ON FUNCTION clean.publish_rows(text, integer, text) IS 'Put the rows of a year built aside into clean.firm while others read it; returns the partition that holds them.';
+
 CREATE OR REPLACE FUNCTION clean.withdraw_year(in_country text, in_survey_year integer)
 RETURNS void LANGUAGE plpgsql AS $$
 -- Take a year out of clean.firm. The caller's transaction also marks the ledger row.

@@ -14,7 +14,8 @@ SELECT DISTINCT ON (r.measurement_id, r.options ->> 'country', r.table_name, r.o
     r.survey_years,
     r.code_version,
     r.estimated_at,
-    (SELECT ops.results()) AS results
+    (SELECT ops.results()) AS results,
+    r.from_set
 FROM estimates.run AS r
 WHERE
     r.from_set <= (SELECT ops.results())
@@ -34,3 +35,4 @@ COMMENT ON COLUMN estimates.latest.survey_years IS 'Years of the panel it was re
 COMMENT ON COLUMN estimates.latest.code_version IS 'Version of coagg.';
 COMMENT ON COLUMN estimates.latest.estimated_at IS 'When.';
 COMMENT ON COLUMN estimates.latest.results IS 'The set of results that is read.';
+COMMENT ON COLUMN estimates.latest.from_set IS 'First set of results it is in.';

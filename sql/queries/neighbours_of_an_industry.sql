@@ -3,7 +3,7 @@
 WITH latest AS (
     SELECT measurement_id
     FROM coagglomeration.unit
-    ORDER BY finished_at DESC, measurement_id DESC
+    ORDER BY unit_id DESC
     LIMIT 1
 ),
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parents[1]
 LIBRARIES = "support.libraries"
@@ -48,21 +50,43 @@ def run(words: Sequence[object], environment: Mapping[str, str]) -> tuple[int, s
             env=dict(environment),
         )
         return done.returncode, done.stdout, done.stderr
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder) / "out", Path(folder) / "err"
-        process = processes.Process(
-            target=_call, args=(told, dict(environment), os.getcwd(), out, err)
+    return Call(told, environment).wait()
+
+
+class Call:
+    """A call that goes on by itself, in a process group of its own.
+
+    `words` and `environment` as of `run`. `process` is the process, `pid` of which names the group.
+    """
+
+    def __init__(self, words: Sequence[object], environment: Mapping[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._out, self._err = (Path(self._folder.name) / name for name in ("out", "err"))
+        told = [str(word) for word in words]
+        self.process: Any = processes.Process(
+            target=_call, args=(told, dict(environment), os.getcwd(), self._out, self._err)
         )
-        process.start()
-        process.join(SECONDS)
-        if process.exitcode is None:
-            process.kill()
-            raise TimeoutError(f"coagg {' '.join(told)}: more than {SECONDS} s")
-        return process.exitcode, out.read_text("utf-8"), err.read_text("utf-8")
+        self.process.start()
+
+    def wait(self) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr, when it has ended."""
+        self.process.join(SECONDS)
+        if self.process.exitcode is None:
+            self.kill()
+            raise TimeoutError(f"a call took more than {SECONDS} s")
+        said = self._out.read_text("utf-8"), self._err.read_text("utf-8")
+        self._folder.cleanup()
+        return self.process.exitcode, *said
+
+    def kill(self) -> None:
+        """kill -9, its workers too."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.join()
 
 
 def _call(words: list[str], environment: dict[str, str], folder: str, out: Path, err: Path) -> None:
     """In the forked process: become the call."""
+    os.setsid()
     for number, path in ((0, Path(os.devnull)), (1, out), (2, err)):
         handle = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT, 0o600)
         os.dup2(handle, number)

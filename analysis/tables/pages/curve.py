@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -28,10 +27,10 @@ OURS, OTHERS = "#b2182b", "#4a6a8a"
 
 @dataclass(frozen=True)
 class Measured:
-    """Settings of a measurement that a curve tells apart, and since when its panel stands."""
+    """Settings of a measurement that a curve tells apart, and the set its panel is in since."""
 
     settings: dict[str, str]
-    built_at: datetime
+    from_set: int
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def measured(connection: psycopg.Connection, country: str) -> dict[int, Measured
     """Every measurement that has a panel."""
     rows = connection.execute(
         "SELECT m.measurement_id, m.method, m.cost, m.draws, m.seed, m.min_firms, m.pile_ups, "
-        "m.direction, max(b.built_at) FROM coagglomeration.measurement AS m JOIN panel.build AS b "
+        "m.direction, max(b.from_set) FROM coagglomeration.measurement AS m JOIN panel.build AS b "
         "USING (measurement_id) WHERE b.country = %s GROUP BY m.measurement_id",
         (country,),
     ).fetchall()
@@ -61,9 +60,9 @@ def measured(connection: psycopg.Connection, country: str) -> dict[int, Measured
                 "Draws": f"{draws:,}", "Seed": str(seed), "Firms, at least": str(least),
                 "Pile-ups": str(pile_ups),
             },
-            built_at,
+            from_set,
         )
-        for number, method, cost, draws, seed, least, pile_ups, direction, built_at in rows
+        for number, method, cost, draws, seed, least, pile_ups, direction, from_set in rows
     }  # fmt: skip
 
 
@@ -80,7 +79,7 @@ def points(
     for other in variants:
         here = known.get(other.measurement_id)
         drawn = {"wild_bootstrap", "randomisation"} & set(other.options)
-        if here is None or drawn or other.estimated_at < here.built_at:
+        if here is None or drawn or other.from_set < here.from_set:
             continue
         found = _counterpart(column, name, other)
         if found is not None:

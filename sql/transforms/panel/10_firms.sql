@@ -8,13 +8,14 @@ SELECT
     count(*)::integer AS firms,
     (count(*) FILTER (WHERE f.output_thousand_cny > 0))::integer AS output_firms,
     max(f.output_thousand_cny) FILTER (WHERE f.output_thousand_cny > 0)
-    / sum(f.output_thousand_cny) FILTER (WHERE f.output_thousand_cny > 0) AS output_largest_share,
+    / sum(f.output_thousand_cny ORDER BY f.row_number) FILTER (WHERE f.output_thousand_cny > 0) AS output_largest_share,
     (count(*) FILTER (WHERE f.employment > 0))::integer AS employment_firms,
     max(f.employment) FILTER (WHERE f.employment > 0)::double precision
     / sum(f.employment) FILTER (WHERE f.employment > 0) AS employment_largest_share,
-    avg(f.lon) AS lon,
-    avg(f.lat) AS lat,
-    sum(coalesce(f.output_thousand_cny, 0)) AS output,
+    -- in one order, whatever that of the pages: sums in floating point differ in their last places
+    avg(f.lon ORDER BY f.row_number) AS lon,
+    avg(f.lat ORDER BY f.row_number) AS lat,
+    sum(coalesce(f.output_thousand_cny, 0) ORDER BY f.row_number) AS output,
     sum(coalesce(f.employment, 0))::double precision AS employment,
     (count(*) FILTER (WHERE f.doubtful))::integer AS doubtful
 FROM clean.cell_firm AS f

@@ -88,7 +88,7 @@ SELECT
     agglomeration_code,
     industry,
     count(*)::double precision AS scale,
-    sum(patent_value) AS quality,
+    sum(patent_value ORDER BY patent_id) AS quality,
     (count(*) FILTER (WHERE doubtful))::integer AS doubtful
 FROM pg_temp.placed_patent
 WHERE counts AND agglomeration_code IS NOT NULL

@@ -128,7 +128,7 @@ def test_a_panel_built_again_is_said_of_older_tables(run_coagg, db_settings):
     code, _, said = run_coagg("estimate", "table1")
     assert code == 0, said
     with database.connect(db_settings) as connection:
-        connection.execute("UPDATE panel.build SET built_at = now()")
+        connection.execute("UPDATE estimates.run SET from_set = from_set - 1")  # of a set before
         connection.commit()
     code, out, said = run_coagg("tables", "table1")
     assert (code, said) == (0, "")

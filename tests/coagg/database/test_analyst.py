@@ -130,6 +130,7 @@ WAYS = {
     "a lock by number": "SELECT pg_advisory_lock(7234092)",
     "many locks": "SELECT pg_try_advisory_lock(n) FROM generate_series(1, 9) AS n",
     "change a year": f"SELECT clean.publish_year('CN', {YEAR}, 'x')",
+    "change its rows": f"SELECT clean.publish_rows('CN', {YEAR}, 'x')",
     "write with a query": "WITH x AS (DELETE FROM estimates.run RETURNING 1) SELECT * FROM x",
     "a row lock": "SELECT * FROM reference.flag FOR SHARE",
     "a publication": "CREATE PUBLICATION p FOR ALL TABLES",
@@ -340,6 +341,11 @@ def test_a_loader_loads_and_an_owner_upgrades(
     ):
         code, out, err = coagg_as(guarded, role, *words)
         assert code == 0, out + err
+    with database.connect(guarded) as idle:  # rows take the place of rows
+        idle.execute("SELECT FROM clean.firm LIMIT 1")
+        for role, words in ((loader, year), ("coagg_owner", (*year, *other))):
+            code, out, err = coagg_as(guarded, role, *words)
+            assert code == 0, out + err
     with as_role(guarded, loader, autocommit=True) as connection:
         for statement in (
             "UPDATE ops.disclosure SET min_firms = 1", "DELETE FROM ops.access",

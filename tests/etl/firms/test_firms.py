@@ -189,14 +189,41 @@ def test_readers_see_the_old_year_or_the_new_one(db_settings, tmp_path):
     assert (20, 20) in seen
 
 
-def test_a_long_query_holds_the_swap_up_and_then_is_named(db_settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(firms, "SWAP_TRIES", 2)
-    monkeypatch.setattr(firms, "SWAP_TIMEOUT_MS", 50)
+def test_an_open_transaction_does_not_stop_a_load(db_settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(firms, "QUIET_TRIES", 2)
+    count = "SELECT count(*), count(geom), max(row_number) FROM clean.firm"
+    load(db_settings, survey(tmp_path / "a.csv", 20))
+    with database.snapshot(db_settings) as idle:  # its lock stays until the end
+        before = idle.execute(count).fetchone()
+        for number in (30, 10):
+            load(db_settings, survey(tmp_path / f"{number}.csv", number))
+            assert one(db_settings, count) == (number, number, number)
+            assert idle.execute(count).fetchone() == before
+        load(db_settings, survey(tmp_path / "new.csv", 15), 2012)
+        assert one(db_settings, "SELECT count(*) FROM clean.firm") == (25,)
+    load(db_settings, survey(tmp_path / "quiet.csv", 40))
+    ((partitions, names),) = [
+        one(
+            db_settings,
+            "SELECT (SELECT count(*) FROM pg_class WHERE starts_with(relname, 'firm_cn_20') "
+            "AND relkind = 'r'), (SELECT count(*) FROM ops.load JOIN pg_class "
+            "ON relname = partition_name WHERE superseded_at IS NULL)",
+        )
+    ]
+    assert (partitions, names) == (2, 2)
+
+
+def test_a_withdrawal_is_held_up_by_a_reader_who_is_named(db_settings, tmp_path, monkeypatch):
     load(db_settings, survey(tmp_path / "a.csv", 20))
     with database.connect(db_settings) as connection:
-        connection.execute("SELECT count(*) FROM clean.firm")  # its lock stays until the end
-        with pytest.raises(CoaggError, match="the year was not replaced") as refused:
-            load(db_settings, survey(tmp_path / "b.csv", 30))
+        connection.execute("SELECT count(*) FROM clean.firm")
+        with (
+            database.connect(db_settings) as other,
+            pytest.raises(CoaggError, match="the year was not withdrawn") as refused,
+        ):
+            firms.in_a_quiet_moment(
+                other, "SELECT clean.withdraw_year(%s, %s)", ("CN", 2013), "withdrawn", 2
+            )
         assert f"process {connection.info.backend_pid} of" in str(refused.value)
         assert "idle in transaction since" in str(refused.value)
     assert one(db_settings, "SELECT count(*) FROM clean.firm") == (20,)
