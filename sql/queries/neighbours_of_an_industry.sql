@@ -7,6 +7,7 @@ WITH latest AS MATERIALIZED (
         country,
         survey_year
     FROM coagglomeration.unit
+    WHERE country = 'CN'
     ORDER BY finished_at DESC, measurement_id DESC, survey_year DESC
     LIMIT 1
 ),
