@@ -1,7 +1,8 @@
-"""A data base of the paper's size, for bench/panel and bench/estimates: made, then dropped."""
+"""A data base of the paper's size, for bench/panel, estimates and queries: made, then dropped."""
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import threading
@@ -13,6 +14,8 @@ from pathlib import Path
 from psycopg import sql
 
 from coagg import database
+from coagg.analysis.coagglomeration import IndexSettings
+from coagg.analysis.measurement.index import IndexRequest
 from coagg.database import server
 from coagg.etl.reference import load as reference
 from coagg.settings import Settings, read_settings
@@ -20,17 +23,23 @@ from coagg.settings import Settings, read_settings
 YEARS = (1998, 2001, 2004, 2007, 2010, 2013)
 MEASUREMENT = 1
 TICKS = os.sysconf("SC_CLK_TCK")
-TABLES = (
-    "clean.firm", "clean.patent", "clean.patent_match", "clean.citation",
-    "coagglomeration.pair_result", "coagglomeration.unit", "reference.io_flow",
-)  # fmt: skip
 
 
 @contextmanager
 def paper_world(
-    name: str, years: Sequence[int], firms: int, patents: int, citations: int
+    name: str,
+    years: Sequence[int],
+    firms: int,
+    patents: int,
+    citations: int,
+    industries: int = 163,
+    further: Sequence[Path] = (),
+    keep: bool = False,
 ) -> Iterator[Settings]:
-    """Settings of a data base with 163 industries in 21 agglomerations a year, and a UK index."""
+    """Settings of a data base with an index of 21 agglomerations a year, and a UK index.
+
+    `further` SQL files see the same settings and temporary tables. `keep`: it is not dropped.
+    """
     settings = read_settings().for_database(name)
     database.drop(settings)
     database.upgrade(settings)
@@ -44,19 +53,19 @@ def paper_world(
                         sql.Identifier("clean", f"firm_cn_{year}_made"), sql.Literal(year)
                     )
                 )
-            values = {"years": ",".join(map(str, years)), "firms": firms}
-            database.run_file(
-                connection,
-                Path(__file__).with_suffix(".sql"),
-                {**values, "patents": patents, "citations": citations},
-            )
+            index = IndexRequest(years[0], IndexSettings(), classification="gbt4754_2002")
+            values: dict[str, object] = {"index": json.dumps(index.result_settings())}
+            values |= {"years": ",".join(map(str, years)), "firms": firms, "industries": industries}
+            values |= {"patents": patents, "citations": citations}
+            for file in (Path(__file__).with_suffix(".sql"), *further):
+                database.run_file(connection, file, values)
             connection.commit()
             connection.autocommit = True
-            for table in TABLES:
-                connection.execute(f"VACUUM ANALYZE {table}".encode())
+            connection.execute("VACUUM ANALYZE")
         yield settings
     finally:
-        database.drop(settings)
+        if not keep:
+            database.drop(settings)
 
 
 def peak_mb() -> float:

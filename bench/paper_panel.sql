@@ -1,5 +1,6 @@
 -- A made world of the paper's size, straight into the tables (used by bench/panel and
--- bench/estimates). Settings: years (comma-separated), firms (rows a year), patents, citations.
+-- bench/estimates, bench/queries). Settings: years (comma-separated), firms (rows a year), patents,
+-- citations, industries (of an index in China), index (settings of the measurement, JSON).
 
 SELECT setseed(0.5);
 
@@ -7,8 +8,17 @@ CREATE TEMPORARY TABLE place ON COMMIT DROP AS
 SELECT
     prefecture_code,
     agglomeration_code,
+    public.st_x(middle) AS lon,
+    public.st_y(middle) AS lat,
     row_number() OVER (ORDER BY prefecture_code)::integer AS number
 FROM reference.agglomeration_member
+INNER JOIN (
+    SELECT
+        country,
+        prefecture_code,
+        public.st_pointonsurface(geom) AS middle
+    FROM reference.prefecture
+) AS p USING (country, prefecture_code)
 WHERE country = 'CN' AND assigned;
 
 -- firms carry the codes of 2011; the panel translates them to 163 industries of 2002
@@ -25,11 +35,12 @@ SELECT
     row_number() OVER (ORDER BY industry_code)::integer AS number
 FROM reference.industry
 WHERE classification = 'gbt4754_2002' AND level = 3 AND industry_code BETWEEN '13' AND '44'
-ORDER BY industry_code LIMIT 163;
+ORDER BY industry_code LIMIT ops.setting('industries')::integer;
 
 INSERT INTO clean.firm (
     country, survey_year, row_number, firm_id, firm_name, industry_code, industry, classification,
-    source_lon, source_lat, lon, lat, prefecture_code, pile_up_size, flags,
+    source_lon, source_lat, lon, lat, prefecture_code, own_prefecture_code, distance_to_own_km,
+    pile_up_size, flags,
     output_thousand_cny, employment
 )
 SELECT
@@ -41,13 +52,16 @@ SELECT
     c.industry_code,
     left(c.industry_code, 3),
     'gbt4754_2011',
-    110,
-    30,
-    110,
-    30,
+    p.lon,
+    p.lat,
+    -- two in a hundred at one point of their prefecture
+    p.lon + (n % 50 > 0)::integer * 0.3 * (random() - 0.5),
+    p.lat + (n % 50 > 0)::integer * 0.3 * (random() - 0.5),
     p.prefecture_code,
+    p.prefecture_code,
+    (n % 20 = 0)::integer * 100 * random(),
     1,
-    '{}',
+    CASE WHEN n % 50 = 0 THEN '{pile_up}'::text [] ELSE '{}' END,
     (1000 * random())::integer,
     (500 * random())::integer
 FROM unnest(string_to_array(ops.setting('years'), ',')::smallint []) AS y (survey_year)
@@ -139,8 +153,10 @@ SELECT
     'from-fixed',
     settings
 FROM (
-    VALUES ('CN', '{"classification": "gbt4754_2002"}'::jsonb), ('GB', '{}'::jsonb)
+    VALUES ('CN', ops.setting('index')::jsonb), ('GB', '{}'::jsonb)
 ) AS made (country, settings);
+UPDATE coagglomeration.measurement SET classification = settings ->> 'classification'
+WHERE settings_sha256 = 'made CN';
 
 CREATE TEMPORARY TABLE measured ON COMMIT DROP AS
 SELECT
@@ -160,44 +176,67 @@ SELECT
     'UK'
 FROM coagglomeration.measurement WHERE settings_sha256 = 'made GB';
 
+-- industries of each country, sixteen to a unit of work
 CREATE TEMPORARY TABLE side ON COMMIT DROP AS
 SELECT
-    'CN' AS country,
-    industry
-FROM j
-UNION ALL
-SELECT
-    'GB',
-    industry_code
-FROM reference.industry
-WHERE classification = 'uksic2007' AND level = 3;
-
-INSERT INTO coagglomeration.unit (
-    measurement_id, country, survey_year, agglomeration_code, block, fixed_industries, firms, pairs,
-    points_sha256, input_sha256, code_version, cpu_seconds
-)
-SELECT
-    measurement_id,
     country,
-    survey_year,
-    agglomeration_code,
-    0,
-    '{}',
-    1,
-    1,
-    'made',
-    'made',
-    'made',
-    0
-FROM measured;
+    industry,
+    (row_number() OVER (PARTITION BY country ORDER BY industry) - 1) / 16 AS block
+FROM (
+    SELECT
+        'CN' AS country,
+        industry
+    FROM j
+    UNION ALL
+    SELECT
+        'GB',
+        industry_code
+    FROM reference.industry
+    WHERE classification = 'uksic2007' AND level = 3
+) AS both_countries;
 
-INSERT INTO coagglomeration.pair_result
+INSERT INTO coagglomeration.unit_version (
+    measurement_id, country, survey_year, agglomeration_code, block, fixed_industries, firms, pairs,
+    points_sha256, input_sha256, inputs, code_version, cpu_seconds
+)
 SELECT
     m.measurement_id,
     m.country,
     m.survey_year,
     m.agglomeration_code,
-    0,
+    s.block,
+    array_agg(s.industry ORDER BY s.industry),
+    1,
+    count(*) * (n.industries - 1),
+    'made',
+    'made',
+    '{}',
+    'made',
+    0
+FROM measured AS m
+INNER JOIN side AS s ON m.country = s.country
+INNER JOIN (
+    SELECT
+        country,
+        count(*) AS industries
+    FROM side
+    GROUP BY country
+) AS n ON m.country = n.country
+GROUP BY
+    m.measurement_id, m.country, m.survey_year, m.agglomeration_code, s.block, n.industries
+ORDER BY 1, 2, 3, 4, 5;
+
+INSERT INTO coagglomeration.pair_version (
+    measurement_id, country, survey_year, agglomeration_code, block, fixed_industry,
+    redrawn_industry, fixed_firms, redrawn_firms, observed_cost, null_mean, null_sd, index,
+    standard_error, exact_draws, unit_id
+)
+SELECT
+    u.measurement_id,
+    u.country,
+    u.survey_year,
+    u.agglomeration_code,
+    u.block,
     a.industry,
     b.industry,
     5,
@@ -207,8 +246,9 @@ SELECT
     1,
     round(random()::numeric, 3)::double precision,
     0.01,
-    40
-FROM measured AS m
-INNER JOIN side AS a ON m.country = a.country
-INNER JOIN side AS b ON m.country = b.country AND a.industry <> b.industry
+    40,
+    u.unit_id
+FROM coagglomeration.unit_version AS u
+CROSS JOIN unnest(u.fixed_industries) AS a (industry)
+INNER JOIN side AS b ON u.country = b.country AND a.industry <> b.industry
 ORDER BY 1, 2, 3, 4, 6, 7;

@@ -56,9 +56,12 @@ class FirmPoints:
     pile_up: np.ndarray
 
     def sha256(self) -> str:
-        """Hash over everything the index depends on, in order."""
+        """Hash over everything the index depends on, in order.
+
+        Not over row numbers: a row that is gone from a file moves those of all cells after it.
+        """
         digest = hashlib.sha256()
-        for part in (self.row_number, self.lon, self.lat, self.pile_up):
+        for part in (self.lon, self.lat, self.pile_up):
             digest.update(np.ascontiguousarray(part).tobytes())
         digest.update("\n".join(self.industry.tolist()).encode())
         return digest.hexdigest()
@@ -147,6 +150,16 @@ def read_points(
     return FirmPoints(row[0], row[1], row[2], industry, row[4].astype(bool))
 
 
+def staying(points: FirmPoints, pile_ups: str) -> np.ndarray:
+    """Which firms stay under the pile-up setting, (N,) bool.
+
+    Raises CoaggError for a setting that there is not.
+    """
+    if pile_ups not in PILE_UPS:
+        raise CoaggError(f"pile-ups {pile_ups!r}: say one of {', '.join(PILE_UPS)}")
+    return ~points.pile_up if pile_ups == "drop" else np.ones(len(points.lon), dtype=bool)
+
+
 def treat_pile_ups(
     points: FirmPoints, points_km: np.ndarray, pile_ups: str, spread_km: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -155,13 +168,9 @@ def treat_pile_ups(
     keep: as they are. drop: flagged firms leave. spread: the firms of a pile are laid out on a
     sunflower spiral of radius `spread_km` about it, in row order: even, and the same every time.
     """
-    if pile_ups not in PILE_UPS:
-        raise CoaggError(f"pile-ups {pile_ups!r}: say one of {', '.join(PILE_UPS)}")
-    everyone = np.ones(len(points_km), dtype=bool)
-    if pile_ups == "keep" or not points.pile_up.any():
-        return everyone, points_km
-    if pile_ups == "drop":
-        return ~points.pile_up, points_km
+    stays = staying(points, pile_ups)
+    if pile_ups != "spread" or not points.pile_up.any():
+        return stays, points_km
     moved = points_km.copy()
     flagged = np.flatnonzero(points.pile_up)
     _, pile = np.unique(points_km[flagged], axis=0, return_inverse=True)
@@ -172,7 +181,7 @@ def treat_pile_ups(
         radius = spread_km * np.sqrt((rank + 0.5) / len(members))
         angle = rank * GOLDEN_ANGLE
         moved[members] += np.column_stack((radius * np.cos(angle), radius * np.sin(angle)))
-    return everyone, moved
+    return stays, moved
 
 
 class _ArrayLoader(psycopg.adapt.Loader):

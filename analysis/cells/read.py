@@ -7,13 +7,14 @@ and which industries enter.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import psycopg
 
 from coagg.analysis.cells import OWN
 from coagg.analysis.cells.make import entering
-from coagg.analysis.cells.points import FirmPoints, read_points, treat_pile_ups
+from coagg.analysis.cells.points import FirmPoints, read_points, staying, treat_pile_ups
 from coagg.analysis.cells.projection import project_km
 
 # Missing or negative employment is no weight; greatest() passes over nulls.
@@ -49,15 +50,23 @@ class CellRules:
 class CellFirms:
     """A cell: `firms` as read (N of them); the rest is of the M that stay, in the same order.
 
-    stays: (N,) bool. points_km: (M, 2) kilometres. industries: codes of those with `min_firms`
-    firms or more, sorted. position: (M,) int32 place in `industries`, -1 for none that enters.
+    stays: (N,) bool. industries: codes of those with `min_firms` firms or more, sorted. position:
+    (M,) int32 place in `industries`, -1 for none that enters.
     """
 
     firms: FirmPoints
+    rules: CellRules
     stays: np.ndarray
-    points_km: np.ndarray
     industries: tuple[str, ...]
     position: np.ndarray
+
+    @cached_property
+    def points_km(self) -> np.ndarray:
+        """(M, 2) kilometres; projected when asked for, which an unchanged cell is not."""
+        projected, _ = project_km(self.firms.lon, self.firms.lat)
+        rules = self.rules
+        stays, projected = treat_pile_ups(self.firms, projected, rules.pile_ups, rules.spread_km)
+        return np.ascontiguousarray(projected[stays])
 
 
 def read_cell(
@@ -69,12 +78,9 @@ def read_cell(
 ) -> CellFirms:
     """Read a cell under the rules of a measurement. Raises CoaggError for a cell without firms."""
     firms = read_points(connection, country, survey_year, agglomeration_code, rules.classification)
-    projected, _ = project_km(firms.lon, firms.lat)
-    stays, projected = treat_pile_ups(firms, projected, rules.pile_ups, rules.spread_km)
-    industry = firms.industry[stays]
-    industries, position = entering(industry, rules.min_firms)
-    points = np.ascontiguousarray(projected[stays])
-    return CellFirms(firms, stays, points, industries, position)
+    stays = staying(firms, rules.pile_ups)
+    industries, position = entering(firms.industry[stays], rules.min_firms)
+    return CellFirms(firms, rules, stays, industries, position)
 
 
 def read_weights(

@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from coagg import database
 from coagg.analysis.cells import OWN
 from coagg.analysis.cells import points as firm_points
-from coagg.analysis.cells.read import CellRules, read_cell
+from coagg.analysis.cells.read import CellFirms, CellRules, read_cell
 from coagg.analysis.coagglomeration import Cell, IndexSettings, PairResults
 from coagg.analysis.measurement.code_version import CODE_VERSION, code_parts
 from coagg.analysis.measurement.workers import Unit, run_units
@@ -108,7 +108,10 @@ def measure(
     check(request)
     started = time.monotonic()
     with database.snapshot(settings) as reader:
-        cells = list(cells_of(reader, request))
+        cells = [
+            (_cell(read, code, request), code, digest)
+            for read, code, digest in firms_of(reader, request)
+        ]
     with database.connect(settings, autocommit=True) as connection:
         number = _measurement(connection, request)
     year = (number, request.country, request.survey_year)
@@ -134,7 +137,7 @@ def _measure(
         total = 0
         for cell, code, digest in cells:
             report.cells.append((code, len(cell.points_km), len(cell.industries)))
-            units = units_of(cell, code, digest, request)
+            units = units_of(cell.industries, code, digest, request)
             _forget_surplus(writer, number, request, code, len(units))
             known = finished(writer, number, request, code)
             for unit in units:
@@ -181,10 +184,10 @@ def nothing_to_measure(request: IndexRequest) -> CoaggError:
     )
 
 
-def cells_of(
+def firms_of(
     connection: psycopg.Connection, request: IndexRequest
-) -> Iterator[tuple[Cell, str, str]]:
-    """Cells asked for, each with its agglomeration code and the hash of its points."""
+) -> Iterator[tuple[CellFirms, str, str]]:
+    """Firms of the cells asked for, each with its agglomeration code and the hash of its points."""
     if request.classification is not None:
         firm_points.check_classification(connection, request.classification)
     chosen = firm_points.chosen_agglomerations(
@@ -194,25 +197,27 @@ def cells_of(
         read = read_cell(
             connection, request.country, request.survey_year, code, request.cell_rules()
         )
-        firms = read.firms
-        yield (
-            Cell(
-                key=f"{request.country}/{request.survey_year}/{code}",
-                points_km=read.points_km,
-                industry=read.position,
-                industries=read.industries,
-                points_degrees=np.column_stack((firms.lon, firms.lat))[read.stays]
-                if request.index.method == "published"
-                else None,
-            ),
-            code,
-            firms.sha256(),
-        )
+        yield read, code, read.firms.sha256()
 
 
-def units_of(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -> list[Unit]:
-    """The units of a cell, each with what it is made from."""
-    count = len(cell.industries)
+def _cell(read: CellFirms, code: str, request: IndexRequest) -> Cell:
+    firms = read.firms
+    return Cell(
+        key=f"{request.country}/{request.survey_year}/{code}",
+        points_km=read.points_km,
+        industry=read.position,
+        industries=read.industries,
+        points_degrees=np.column_stack((firms.lon, firms.lat))[read.stays]
+        if request.index.method == "published"
+        else None,
+    )
+
+
+def units_of(
+    industries: Sequence[str], code: str, points_sha256: str, request: IndexRequest
+) -> list[Unit]:
+    """The units of a cell of these industries, each with what it is made from."""
+    count = len(industries)
     if count < 2:
         return []
     units = []
@@ -221,7 +226,7 @@ def units_of(cell: Cell, code: str, points_sha256: str, request: IndexRequest) -
         parts = {
             "firms": points_sha256,
             "settings": request.result_settings(),
-            "industries": [fixed, [cell.industries[i] for i in fixed]],
+            "industries": [fixed, [industries[i] for i in fixed]],
         }
         inputs = fingerprint({**parts, **code_parts()})
         units.append(

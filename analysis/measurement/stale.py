@@ -18,9 +18,9 @@ from coagg.analysis.measurement.comparison import (
 )
 from coagg.analysis.measurement.index import (
     IndexRequest,
-    cells_of,
     check,
     finished,
+    firms_of,
     gone,
     measurement_of,
     nothing_to_measure,
@@ -79,9 +79,9 @@ def _cell_reasons(
     connection: psycopg.Connection, number: int, request: IndexRequest
 ) -> Iterator[tuple[str, int, str | None]]:
     """Each agglomeration, its number of units, and why one of them must be measured."""
-    for cell, code, digest in cells_of(connection, request):
+    for cell, code, digest in firms_of(connection, request):
         known = finished(connection, number, request, code)
-        units = units_of(cell, code, digest, request)
+        units = units_of(cell.industries, code, digest, request)
         reasons = [said for unit in units if (said := unit_why(known, unit))]
         if len(known) > len(units):
             reasons.append("changed: firms")  # fewer industries than blocks are stored

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 
 import psycopg
@@ -97,9 +97,14 @@ def inputs(panel: Panel, table: Table, options: Options) -> Fingerprint:
         "specification": table.as_json(),
         "options": options.as_json(),
         "code": ESTIMATE_CODE,
-        "pyfixest": version("pyfixest"),
+        "pyfixest": _pyfixest(),
     }
     return fingerprint(parts)
+
+
+@cache
+def _pyfixest() -> str:
+    return version("pyfixest")
 
 
 def _needs(table: Table, options: Options) -> dict[str, set[str]]:

@@ -24,6 +24,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
@@ -146,11 +147,38 @@ def rows_hash(
     Columns must be of types that PostgreSQL can hash (no geometry: ask for md5 of ST_AsBinary).
     """
     whole = query if isinstance(query, sql.Composable) else sql.SQL(query)
-    row = connection.execute(
+    counted = (
         sql.SQL("SELECT count(*), coalesce(sum(hash_record_extended(q, 0)), 0) FROM (")
         + whole
-        + sql.SQL(") AS q"),
-        values or None,
-    ).fetchone()
+        + sql.SQL(") AS q")
+    )
+    known = _known_of(connection)
+    key = (counted.as_string(connection), *values)
+    if key not in known:
+        row = connection.execute(counted, values or None).fetchone()
+        assert row is not None
+        known[key] = [str(value) for value in row]
+    return list(known[key])
+
+
+# of the connections that see one state of the data base: which one, and hashes found there
+_KNOWN: WeakKeyDictionary[psycopg.Connection, tuple[str, dict[tuple, list[str]]]] = (
+    WeakKeyDictionary()
+)
+
+
+def _known_of(connection: psycopg.Connection) -> dict[tuple, list[str]]:
+    """Hashes that hold as long as this snapshot; nothing where rows may change meanwhile."""
+    if not (
+        connection.read_only
+        and connection.isolation_level == psycopg.IsolationLevel.REPEATABLE_READ
+        and not connection.autocommit
+    ):
+        return {}
+    row = connection.execute("SELECT pg_current_snapshot()::text").fetchone()
     assert row is not None
-    return [str(value) for value in row]
+    state, known = _KNOWN.get(connection, ("", {}))
+    if state != row[0]:
+        known = {}
+        _KNOWN[connection] = (row[0], known)
+    return known

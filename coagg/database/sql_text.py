@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 # In this order: what may hide a comment mark or a blank comes before what it could be mistaken for.
@@ -60,13 +61,18 @@ def statements(text: str) -> list[str]:
     >>> statements("SELECT  1; COMMENT ON TABLE a IS 'b';")
     ['select 1']
     """
+    return list(_statements(text))
+
+
+@lru_cache(maxsize=256)  # every year that is looked at asks for the same files
+def _statements(text: str) -> tuple[str, ...]:
     found: list[list[str]] = [[]]
     for token in tokens(text):
         if token == ";":
             found.append([])
         else:
             found[-1].append(token)
-    return [" ".join(one) for one in found if one and one[:2] != ["comment", "on"]]
+    return tuple(" ".join(one) for one in found if one and one[:2] != ["comment", "on"])
 
 
 def rules(folder: Path, pattern: str = "*.sql") -> list[list[str]]:

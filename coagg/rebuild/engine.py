@@ -105,6 +105,7 @@ def rebuild(
             ended, error = "failed", in_one_line(fault, settings)
             raise
         finally:
+            run.look_anew()
             if history is not None:
                 history.close(ended, error)
     return run.report
@@ -132,6 +133,7 @@ class _Run:
     begins: Callable[[Outcome], None]
     report: RebuildReport = field(default_factory=RebuildReport)
     states: dict[str, str] = field(default_factory=dict)
+    reader: psycopg.Connection | None = None  # one state of the data base, until a step changes it
 
     def __post_init__(self) -> None:
         self.report.run_id = self.history.run_id if self.history else None
@@ -189,6 +191,7 @@ class _Run:
         if step.room:
             with database.snapshot(self.settings) as connection:
                 space.require_room(self.settings, connection, step.room(connection))
+        self.look_anew()
         history.begin(step.name, why)
         self.begins(Outcome(step.name, "running", why, "", 0.0))
         said = step.run()
@@ -199,8 +202,19 @@ class _Run:
     def _why(self, step: Step) -> str | None:
         if self.force:
             return "asked for"
-        with database.snapshot(self.settings) as connection:
-            return step.why(connection)
+        try:
+            if self.reader is None:
+                self.reader = database.snapshot(self.settings)
+            return step.why(self.reader)
+        except BaseException:
+            self.look_anew()  # a failed transaction answers no more
+            raise
+
+    def look_anew(self) -> None:
+        """Let the next question see what was changed by now."""
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
 
     def _failed(self, step: Step, why: str, fault: Exception, seconds: float) -> Outcome:
         said = in_one_line(fault, self.settings)

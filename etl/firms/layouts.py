@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -263,7 +264,7 @@ def load_layout(name_or_path: str | Path) -> Layout:
     """
     name = str(name_or_path)
     if name in list_layouts():
-        return _read_layout(LAYOUT_DIR / f"{name}.csv")
+        return _read_shipped(LAYOUT_DIR / f"{name}.csv")
     path = Path(name_or_path)
     if not path.is_file():
         raise CoaggError(
@@ -321,6 +322,11 @@ def describe_layouts() -> list[LayoutRow]:
                 )
             )
     return rows
+
+
+@cache  # every file asks for all of them
+def _read_shipped(path: Path) -> Layout:
+    return _read_layout(path)
 
 
 def _read_layout(path: Path) -> Layout:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from coagg.errors import CoaggError
@@ -106,6 +107,15 @@ def load_layout(name_or_path: str | Path) -> PatentLayout:
             f"no patent layout {name!r}: there are {', '.join(list_layouts())}, or give the path "
             "of a layout file"
         )
+    return _read_shipped(path) if path.parent == LAYOUT_DIR else _read(path)
+
+
+@cache  # every file asks for all of them
+def _read_shipped(path: Path) -> PatentLayout:
+    return _read(path)
+
+
+def _read(path: Path) -> PatentLayout:
     rows = csv_tables.read_table(path, ("column",), {"headers": ""})
     headers: dict[str, tuple[str, ...]] = {}
     settings = dict(SETTINGS)

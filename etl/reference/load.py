@@ -26,6 +26,8 @@ from coagg.etl.reference.boundaries import Finding
 from coagg.settings import SQL
 
 RULES = SQL / "transforms" / "reference"
+# translations between classifications are worked out once, when all is loaded
+TRANSLATIONS = "SELECT set_config('coagg.translations', %s, true)"
 OWN_FILE = "own file"
 SHIPPED_FILE = "shipped"
 
@@ -109,9 +111,13 @@ def load_reference(
                 progress(source.name)
             if not loaded:
                 database.run_file(connection, RULES / "00_incoming.sql")
+                connection.execute(TRANSLATIONS, ("later",))
             findings = source.load(connection)
             loaded[source.name] = findings
             _write_report(connection, source, sha256, findings)
+        if loaded:
+            connection.execute(TRANSLATIONS, ("",))
+            connection.execute("SELECT reference.keep_translations()")
     return ReferenceReport(loaded, unchanged, time.perf_counter() - begun)
 
 

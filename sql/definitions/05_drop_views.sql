@@ -34,4 +34,6 @@ clean.firm_industry,  -- of earlier releases
 reference.concordance_use,
 reference.sector_map_use,
 reference.harmonised_industry,
-reference.industry_translation;
+reference.industry_translation,
+reference.harmonised_now,
+reference.translation_now;

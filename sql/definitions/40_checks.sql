@@ -25,22 +25,28 @@ refused AS (
 
 firm_cells AS (
     SELECT DISTINCT
-        f.country,
-        f.survey_year,
-        f.classification,
+        b.country,
+        b.survey_year,
+        b.classification,
         f.agglomeration_code,
         f.industry
-    FROM clean.cell_firm AS f
-    INNER JOIN (
+    FROM (
         SELECT DISTINCT
             country,
             survey_year,
-settings ->> 'classification' AS classification
+            settings ->> 'classification' AS classification
         FROM panel.build
     ) AS b
-        ON
-            f.country = b.country AND f.survey_year = b.survey_year
-            AND f.classification = b.classification
+    -- year by year: joined, all firms would be translated to all classifications
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT
+            c.agglomeration_code,
+            c.industry
+        FROM clean.cell_firm AS c
+        WHERE
+            c.country = b.country AND c.survey_year = b.survey_year
+            AND c.classification = b.classification
+    ) AS f
 )
 
 SELECT
@@ -106,9 +112,10 @@ SELECT
     count(*),
     'the run was stopped: coagg index --survey-year ... goes on where it stopped'
 FROM (
-    SELECT FROM coagglomeration.pair_result
+    -- a unit says how many pairs its cell has, so pairs need not be counted
+    SELECT FROM coagglomeration.unit
     GROUP BY measurement_id, country, survey_year, agglomeration_code
-    HAVING count(DISTINCT fixed_industry) <> count(DISTINCT redrawn_industry)
+    HAVING sum(cardinality(fixed_industries)) <> max(pairs / nullif(cardinality(fixed_industries), 0)) + 1
 ) AS unfinished
 UNION ALL
 SELECT

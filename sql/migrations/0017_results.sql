@@ -195,3 +195,46 @@ WHERE EXISTS (
 );
 COMMENT ON COLUMN estimates.run.from_set IS 'First set of results it is in.';
 COMMENT ON COLUMN estimates.run.until_set IS 'First set of results it is no longer in; null: it is in the newest.';
+
+-- translations between classifications, kept (sql/definitions/35_panel.sql fills them)
+
+CREATE TABLE reference.kept_translation (
+    from_classification text NOT NULL,
+    from_code text NOT NULL,
+    to_classification text NOT NULL,
+    to_code text NOT NULL,
+    weight double precision NOT NULL,
+    doubtful boolean NOT NULL,
+    steps integer NOT NULL,
+    PRIMARY KEY (from_classification, from_code, to_classification, to_code)
+);
+COMMENT ON TABLE reference.kept_translation IS 'What reference.industry_translation shows: kept, since working it out anew for every cell takes long.';
+CREATE TABLE reference.kept_harmonised (
+    from_classification text NOT NULL,
+    from_code text NOT NULL,
+    to_classification text NOT NULL,
+    industry text NOT NULL,
+    weight double precision NOT NULL,
+    doubtful boolean NOT NULL,
+    steps integer NOT NULL,
+    PRIMARY KEY (from_classification, from_code, to_classification)
+);
+COMMENT ON TABLE reference.kept_harmonised IS 'What reference.harmonised_industry shows: kept, since working it out anew for every cell takes long.';
+COMMENT ON COLUMN reference.kept_translation.from_classification IS 'Classification translated from.';
+COMMENT ON COLUMN reference.kept_translation.from_code IS 'Code translated from, three or four digits.';
+COMMENT ON COLUMN reference.kept_translation.to_classification IS 'Classification translated to; may be the same.';
+COMMENT ON COLUMN reference.kept_translation.to_code IS 'Code translated to.';
+COMMENT ON COLUMN reference.kept_translation.weight IS 'Share of from_code that goes to to_code; backwards: its weight over all that lead to from_code. They add to one (two steps: at most).';
+COMMENT ON COLUMN reference.kept_translation.doubtful IS 'Whether the link is weak; of two steps: when no way through has two firm links.';
+COMMENT ON COLUMN reference.kept_translation.steps IS 'Concordances passed: 0 within a classification, 1 or 2.';
+COMMENT ON COLUMN reference.kept_harmonised.from_classification IS 'Classification translated from.';
+COMMENT ON COLUMN reference.kept_harmonised.from_code IS 'Code translated from, three or four digits.';
+COMMENT ON COLUMN reference.kept_harmonised.to_classification IS 'Classification translated to; may be the same.';
+COMMENT ON COLUMN reference.kept_harmonised.industry IS 'Three-digit industry in the latter.';
+COMMENT ON COLUMN reference.kept_harmonised.weight IS 'Share of from_code that goes to it.';
+COMMENT ON COLUMN reference.kept_harmonised.doubtful IS 'Whether all its links are weak, or no more than half of from_code goes there.';
+COMMENT ON COLUMN reference.kept_harmonised.steps IS 'Concordances passed.';
+
+-- a row that is gone from a file moves the numbers of all after it, and changes no other cell
+COMMENT ON COLUMN coagglomeration.unit_version.points_sha256 IS 'Hash over the pool: points and industries, in the order of rows.';
+COMMENT ON COLUMN coagglomeration.comparison_cell.points_sha256 IS 'Hash over the cell''s firms: points and industries, in the order of rows; as in unit.';

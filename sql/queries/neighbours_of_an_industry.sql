@@ -1,54 +1,65 @@
--- Whose neighbourhood does an industry seek, and who seeks its? Here the industry that is in most
--- pairs of the latest measurement; in its place write a code of that measurement's classification.
-WITH latest AS (
-    SELECT measurement_id
+-- Whose neighbourhood does an industry seek, and who seeks its? Here, in the last year of the latest
+-- measurement, the industry that is in most pairs; in its place write a code of that measurement's
+-- classification.
+WITH latest AS MATERIALIZED (
+    SELECT
+        measurement_id,
+        country,
+        survey_year
     FROM coagglomeration.unit
+    WHERE country = 'CN'
     ORDER BY unit_id DESC
     LIMIT 1
 ),
 
-chosen AS (
-    SELECT p.from_industry AS industry
-    FROM coagglomeration.pair_index AS p
-    INNER JOIN latest AS l ON p.measurement_id = l.measurement_id
-    WHERE p.index >= 0.95
-    GROUP BY p.from_industry
-    ORDER BY count(*) DESC, p.from_industry
+chosen AS MATERIALIZED (
+    SELECT from_industry AS industry
+    FROM coagglomeration.pair_index
+    WHERE
+        measurement_id = (SELECT measurement_id FROM latest)
+        AND country = (SELECT country FROM latest)
+        AND survey_year = (SELECT survey_year FROM latest)
+        AND index >= 0.95
+    GROUP BY from_industry
+    ORDER BY count(*) DESC, from_industry
     LIMIT 1
-),
-
-pairs AS (
-    SELECT p.*
-    FROM coagglomeration.pair_named AS p
-    INNER JOIN latest AS l ON p.measurement_id = l.measurement_id
-    WHERE p.index >= 0.95
 )
 
 SELECT
-    p.survey_year,
-    p.agglomeration_code,
+    survey_year,
+    agglomeration_code,
     'outward' AS direction,
-    c.industry,
-    coalesce(p.from_name_en, p.from_name) AS industry_name,
-    p.to_industry AS other_industry,
-    coalesce(p.to_name_en, p.to_name) AS other_name,
-    p.classification,
-    p.index,
-    p.standard_error
-FROM pairs AS p
-INNER JOIN chosen AS c ON p.from_industry = c.industry
+    from_industry AS industry,
+    coalesce(from_name_en, from_name) AS industry_name,
+    to_industry AS other_industry,
+    coalesce(to_name_en, to_name) AS other_name,
+    classification,
+    index,
+    standard_error
+FROM coagglomeration.pair_named
+WHERE
+    measurement_id = (SELECT measurement_id FROM latest)
+    AND country = (SELECT country FROM latest)
+    AND survey_year = (SELECT survey_year FROM latest)
+    AND from_industry = (SELECT industry FROM chosen)
+    AND index >= 0.95
 UNION ALL
 SELECT
-    p.survey_year,
-    p.agglomeration_code,
+    survey_year,
+    agglomeration_code,
     'inward',
-    c.industry,
-    coalesce(p.to_name_en, p.to_name),
-    p.from_industry,
-    coalesce(p.from_name_en, p.from_name),
-    p.classification,
-    p.index,
-    p.standard_error
-FROM pairs AS p
-INNER JOIN chosen AS c ON p.to_industry = c.industry
+    to_industry,
+    coalesce(to_name_en, to_name),
+    from_industry,
+    coalesce(from_name_en, from_name),
+    classification,
+    index,
+    standard_error
+FROM coagglomeration.pair_named
+WHERE
+    measurement_id = (SELECT measurement_id FROM latest)
+    AND country = (SELECT country FROM latest)
+    AND survey_year = (SELECT survey_year FROM latest)
+    AND to_industry = (SELECT industry FROM chosen)
+    AND index >= 0.95
 ORDER BY survey_year, agglomeration_code, direction DESC, index DESC, other_industry;

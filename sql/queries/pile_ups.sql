@@ -1,4 +1,5 @@
--- Where do geocoders pile firms up? The points with the most firms, and how many industries they mix.
+-- Where do geocoders pile firms up? The points with the most firms, and how many industries they mix,
+-- latest year.
 SELECT
     country,
     survey_year,
@@ -8,7 +9,10 @@ SELECT
     count(*) AS firms,
     count(DISTINCT industry) AS industries
 FROM clean.firm_located
-WHERE flags @> '{pile_up}'
+WHERE
+    flags @> '{pile_up}'
+    AND country = 'CN'
+    AND survey_year = (SELECT max(survey_year) FROM clean.firm WHERE country = 'CN')
 GROUP BY country, survey_year, lon, lat
 ORDER BY firms DESC, lon, lat
 LIMIT 100;

@@ -1,4 +1,4 @@
--- How far do geocoded points lie from the prefecture that the firm's place code names?
+-- How far do geocoded points lie from the prefecture that the firm's place code names? Latest year.
 SELECT
     country,
     survey_year,
@@ -9,7 +9,10 @@ SELECT
         WHERE distance_to_own_km > 0
     ) AS median_km
 FROM clean.firm
-WHERE own_prefecture_code IS NOT NULL
+WHERE
+    own_prefecture_code IS NOT NULL
+    AND country = 'CN'
+    AND survey_year = (SELECT max(survey_year) FROM clean.firm WHERE country = 'CN')
 GROUP BY country, survey_year, own_prefecture_code
 ORDER BY strayed DESC, own_prefecture_code
 LIMIT 100;

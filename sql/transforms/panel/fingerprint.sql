@@ -84,6 +84,12 @@ matched_firm AS MATERIALIZED (
         AND f.classification = (SELECT s.classification FROM setting AS s)
 ),
 
+mapped AS MATERIALIZED (
+    SELECT DISTINCT classification
+    FROM reference.io_sector_industry
+    WHERE io_table = (SELECT s.io_table FROM setting AS s)
+),
+
 -- an input a row of this: its name and the hash of one of its rows
 hashed AS (
     SELECT
@@ -175,10 +181,7 @@ hashed AS (
     WHERE
         (
             t.from_classification = s.classification
-            AND t.to_classification IN (
-                SELECT i.classification FROM reference.io_sector_industry AS i
-                WHERE i.io_table = s.io_table
-            )
+            AND t.to_classification IN (SELECT i.classification FROM mapped AS i)
         )
         OR (
             s.uk_measurement_id IS NOT NULL

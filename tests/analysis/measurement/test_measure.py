@@ -62,6 +62,15 @@ def test_unchanged_units_are_skipped_and_changed_points_are_not(firms, put_firms
     assert len(rows(firms, third.measurement_id)) == 2  # the surplus unit of before is gone
 
 
+def test_a_row_gone_before_a_cell_does_not_change_it(firms):
+    """Rows of another place move the row numbers; points and their order are the same."""
+    measure(firms, IndexRequest(2013, EXACT))
+    with database.connect(firms) as connection:
+        connection.execute("UPDATE clean.firm SET row_number = row_number + 7")
+    again = measure(firms, IndexRequest(2013, EXACT))
+    assert (again.units_done, again.results) == (0, "")
+
+
 def test_industries_that_change_blocks_are_measured_anew(firms, put_firms):
     """Without the first industry the next block's first moves up, where it still is."""
     before = measure(firms, IndexRequest(2013, EXACT))

@@ -87,6 +87,38 @@ def test_doubtful_translations_are_marked(reference_db):
     assert found[2]
 
 
+APART = """
+SELECT (SELECT count(*) FROM (
+    SELECT from_classification, from_code, to_classification, to_code, round(weight::numeric, 9),
+        doubtful, steps FROM reference.translation_now
+    EXCEPT
+    SELECT from_classification, from_code, to_classification, to_code, round(weight::numeric, 9),
+        doubtful, steps FROM reference.industry_translation
+) AS apart), (SELECT count(*) FROM reference.translation_now), (SELECT count(*) FROM
+reference.industry_translation), (SELECT count(*) FROM reference.harmonised_now), (SELECT count(*)
+FROM reference.harmonised_industry)
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "SELECT 1",  # as load_reference left them
+        "UPDATE reference.industry_concordance SET weight = weight / 2, doubtful = NOT doubtful",
+        "DELETE FROM reference.industry_concordance WHERE from_classification = 'uksic2007'",
+        "TRUNCATE reference.industry_concordance",
+        "DELETE FROM reference.industry WHERE classification = 'gbt4754_2017'",
+    ],
+)
+def test_translations_that_are_kept_are_those_of_now(reference_db, change):
+    before = reference_db.execute(APART).fetchone()
+    reference_db.execute(change)
+    apart, now, kept, meant, kept_meant = reference_db.execute(APART).fetchone()
+    assert (apart, kept, kept_meant) == (0, now, meant)
+    assert now > 0
+    assert (now == before[1]) == change.startswith(("SELECT", "UPDATE"))
+
+
 @pytest.fixture
 def moved(reference_db, put_firms, db_settings):
     """Firms of 2011 codes whose four digits say more than their three; one has no translation."""

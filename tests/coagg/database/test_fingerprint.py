@@ -179,3 +179,23 @@ def test_a_dry_run_on_an_older_schema_or_none_says_so_and_writes_nothing(
     assert "would be made first" in said.err
     assert "would be done firms CN 2010 never done" in " ".join(said.out.split())
     assert not database.exists(absent)
+
+
+def test_a_hash_of_rows_is_asked_once_of_one_state_of_the_data_base(db, empty_settings):
+    query = "SELECT a FROM ops.kept_rows"
+    db.execute("CREATE TABLE ops.kept_rows AS SELECT 1 AS a")
+    db.commit()
+    with database.snapshot(empty_settings) as reader:
+        one = rows_hash(reader, query)
+        db.execute("UPDATE ops.kept_rows SET a = 2")
+        db.commit()
+        assert rows_hash(reader, query) == one
+        assert rows_hash(reader, "SELECT a FROM ops.kept_rows WHERE a = %s", (1,)) == one
+        assert rows_hash(reader, "SELECT a FROM ops.kept_rows WHERE a = %s", (2,)) != one
+        reader.rollback()
+        two = rows_hash(reader, query)
+        assert two != one
+    # a connection that writes sees its own rows
+    assert rows_hash(db, query) == two
+    db.execute("UPDATE ops.kept_rows SET a = 1")
+    assert rows_hash(db, query) == one
