@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, LiteralString
 
 import psycopg
@@ -24,6 +24,15 @@ from psycopg.types.json import Jsonb
 
 from coagg import database
 from coagg.analysis.panel import PANEL_CODE
+from coagg.analysis.panel.settled import (
+    PanelSettings,
+    check,
+    check_index,
+    index_years,
+    latest_measurement,
+    no_index,
+    settled,
+)
 from coagg.database import results, sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, why
 from coagg.errors import CoaggError
@@ -40,51 +49,10 @@ DATA = (
     "index", "UK index", "firms", "industries of firms", "agglomerations", "patents", "citations",
     "matches", "firms of patents", "input-output table", "sector map", "concordances",
 )  # fmt: skip
-TECH = ("patents", "output")
-CITED = ("anywhere", "same-agglomeration")
 WORK_MEMORY = "192MB"
 
 YEAR: LiteralString = "measurement_id = %s AND country = %s AND survey_year = %s"
 COUNTED = (("cells", "industry_cell"), ("cells", "cell_guard"), ("pairs", "industry_pair"))
-YEARS = """
-SELECT survey_year FROM coagglomeration.unit
-WHERE measurement_id = %s AND country = %s
-GROUP BY survey_year ORDER BY survey_year
-"""
-LATEST = """
-SELECT measurement_id FROM coagglomeration.unit
-WHERE country = %s AND (%s::text IS NULL OR agglomeration_code = %s)
-GROUP BY measurement_id
-ORDER BY max(unit_id) DESC LIMIT 1
-"""
-UNFINISHED = """
-SELECT agglomeration_code FROM coagglomeration.pair_result
-WHERE measurement_id = %s AND country = %s AND survey_year = %s
-GROUP BY agglomeration_code
-HAVING count(DISTINCT fixed_industry) <> count(DISTINCT redrawn_industry)
-ORDER BY agglomeration_code
-"""
-# what most firms of the year are coded in, where the index was measured in the year's own
-OWN_CLASSIFICATION = """
-SELECT classification FROM clean.firm
-WHERE country = %s AND survey_year = %s AND classification IS NOT NULL
-GROUP BY classification ORDER BY count(*) DESC, classification LIMIT 1
-"""
-
-
-@dataclass(frozen=True)
-class PanelSettings:
-    """What changes a number of the panel, beside its inputs.
-
-    window_years: patents applied for in t to t + window_years - 1 count. tech: amounts whose
-    revealed advantage makes Tech, patents or output. cited: where cited patents' firms may be,
-    anywhere or same-agglomeration. io_table: name, None for the nearest year (the older on a tie).
-    """
-
-    window_years: int = 1
-    tech: str = "patents"
-    cited: str = "anywhere"
-    io_table: str | None = None
 
 
 @dataclass
@@ -100,37 +68,6 @@ class PanelReport:
     seconds: float
     facts: dict[str, Any] = field(default_factory=dict)
     results: str = ""  # what became of the set of results; empty: nothing changed
-
-
-def latest_measurement(
-    connection: psycopg.Connection, country: str, agglomeration: str | None = None
-) -> int | None:
-    """The measurement with the newest unit of the country; None without any."""
-    row = connection.execute(LATEST, (country, agglomeration, agglomeration)).fetchone()
-    return None if row is None else int(row[0])
-
-
-def index_years(connection: psycopg.Connection, measurement_id: int, country: str) -> list[int]:
-    """Survey years the measurement has.
-
-    Raises CoaggError naming the command for a measurement that does not exist or has no index of
-    the country.
-    """
-    found = [int(year) for (year,) in connection.execute(YEARS, (measurement_id, country))]
-    if not found:
-        known = [
-            str(number)
-            for (number,) in connection.execute(
-                "SELECT DISTINCT measurement_id FROM coagglomeration.unit WHERE country = %s "
-                "ORDER BY 1",
-                (country,),
-            )
-        ]
-        raise CoaggError(
-            f"measurement {measurement_id} has no index of {country}; those that have: "
-            f"{', '.join(known) or 'none'} (coagg index --survey-year YEAR)"
-        )
-    return found
 
 
 def build_panel(
@@ -151,7 +88,7 @@ def build_panel(
     unfinished one, an unknown input-output table and impossible settings.
     """
     chosen = chosen or PanelSettings()
-    _check(chosen)
+    check(chosen)
     with database.making(settings, "panel") as work:
         report = _build(
             work.settings, (measurement_id, country, survey_year), chosen, uk_measurement_id, force
@@ -172,8 +109,8 @@ def _build(
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         # LOCK comes before the snapshot: who waited sees what the other built
         connection.execute("LOCK TABLE panel.build_version IN SHARE ROW EXCLUSIVE MODE")
-        _check_index(connection, *key)
-        values = _values(connection, key, chosen, uk_measurement_id)
+        check_index(connection, *key)
+        values = settled(connection, key, chosen, uk_measurement_id)
         made_from = inputs(connection, values)
         if not force and _why(connection, key, made_from) is None:
             built = connection.execute(
@@ -221,7 +158,7 @@ def build_panels(
             years = index_years(connection, number, country)
         for year in survey_years:
             if year not in years:
-                raise _no_index(number, country, year, years)
+                raise no_index(number, country, year, years)
         reports = [
             build_panel(
                 work.settings, number, year, uk_measurement_id=uk_measurement_id, country=country,
@@ -232,114 +169,6 @@ def build_panels(
     for report in reports:
         report.results = work.said
     return reports
-
-
-def _check(chosen: PanelSettings) -> None:
-    if chosen.window_years < 1:
-        raise CoaggError(f"window {chosen.window_years}: at least 1 year is needed")
-    if chosen.tech not in TECH:
-        raise CoaggError(f"tech {chosen.tech!r}: say one of {', '.join(TECH)}")
-    if chosen.cited not in CITED:
-        raise CoaggError(f"cited {chosen.cited!r}: say one of {', '.join(CITED)}")
-
-
-def _no_index(number: int, country: str, year: int, years: Sequence[int]) -> CoaggError:
-    return CoaggError(
-        f"measurement {number} has no index of {country} {year}, only of "
-        f"{', '.join(map(str, years))}: coagg index --survey-year {year}, same settings, first"
-    )
-
-
-def _check_index(
-    connection: psycopg.Connection, measurement_id: int, country: str, survey_year: int
-) -> None:
-    years = index_years(connection, measurement_id, country)
-    if survey_year not in years:
-        raise _no_index(measurement_id, country, survey_year, years)
-    _check_finished(connection, measurement_id, country, survey_year)
-
-
-def _check_finished(
-    connection: psycopg.Connection, measurement_id: int, country: str, survey_year: int
-) -> None:
-    unfinished = connection.execute(UNFINISHED, (measurement_id, country, survey_year)).fetchall()
-    if unfinished:
-        raise CoaggError(
-            f"measurement {measurement_id}, {country} {survey_year}: the index of "
-            f"{', '.join(code for (code,) in unfinished)} is unfinished: "
-            f"coagg index --survey-year {survey_year} goes on where it stopped"
-        )
-
-
-def _values(
-    connection: psycopg.Connection,
-    key: tuple[int, str, int],
-    chosen: PanelSettings,
-    uk_measurement_id: int | None,
-) -> dict[str, Any]:
-    """All settings of the transforms, those left open settled from what is loaded."""
-    measurement_id, country, survey_year = key
-    row = connection.execute(
-        "SELECT settings ->> 'classification' FROM coagglomeration.measurement "
-        "WHERE measurement_id = %s",
-        (measurement_id,),
-    ).fetchone()
-    classification = row[0] if row else None
-    if classification is None:
-        own = connection.execute(OWN_CLASSIFICATION, (country, survey_year)).fetchone()
-        if own is None:
-            raise CoaggError(
-                f"{country} {survey_year} has no firm with a classification: load the year again "
-                f"(coagg load firms FILE --survey-year {survey_year})"
-            )
-        classification = own[0]
-    uk_measurement_id, uk_year = _uk(connection, uk_measurement_id)
-    return {
-        "measurement_id": measurement_id,
-        "country": country,
-        "survey_year": survey_year,
-        "classification": classification,
-        **asdict(chosen),
-        "io_table": _io_table(connection, chosen.io_table, survey_year),
-        "uk_measurement_id": uk_measurement_id,
-        "uk_survey_year": uk_year,
-    }
-
-
-def _uk(
-    connection: psycopg.Connection, uk_measurement_id: int | None
-) -> tuple[int | None, int | None]:
-    """Measurement of the UK index and its newest survey year."""
-    number = uk_measurement_id or latest_measurement(connection, "GB", "UK")
-    if number is None:
-        return None, None
-    row = connection.execute(
-        "SELECT max(survey_year) FROM coagglomeration.unit WHERE measurement_id = %s "
-        "AND country = 'GB' AND agglomeration_code = 'UK'",
-        (number,),
-    ).fetchone()
-    if row is None or row[0] is None:
-        raise CoaggError(
-            f"measurement {number} has no index of agglomeration UK: "
-            "coagg index --country GB --agglomeration UK --survey-year YEAR"
-        )
-    _check_finished(connection, number, "GB", int(row[0]))
-    return number, int(row[0])
-
-
-def _io_table(connection: psycopg.Connection, asked: str | None, survey_year: int) -> str | None:
-    tables = connection.execute(
-        "SELECT io_table FROM reference.io_table ORDER BY abs(year - %s), year, io_table",
-        (survey_year,),
-    ).fetchall()
-    names = [str(name) for (name,) in tables]
-    if asked is None:
-        return names[0] if names else None
-    if asked not in names:
-        raise CoaggError(
-            f"input-output table {asked!r} is not loaded; those are {', '.join(names) or 'none'}"
-        )
-    return asked
 
 
 def _run(connection: psycopg.Connection, values: dict[str, Any]) -> tuple[int, int, dict[str, Any]]:
@@ -400,8 +229,8 @@ def why_build(
     Arguments and errors are those of `build_panel`; nothing is written.
     """
     key = (measurement_id, country, survey_year)
-    _check_index(connection, *key)
-    values = _values(connection, key, chosen or PanelSettings(), uk_measurement_id)
+    check_index(connection, *key)
+    values = settled(connection, key, chosen or PanelSettings(), uk_measurement_id)
     return _why(connection, key, inputs(connection, values))
 
 

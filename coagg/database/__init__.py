@@ -10,15 +10,14 @@ from coagg.database.connection import (
     drop,
     engine,
     exists,
-    pending,
     query_file,
     run_file,
     snapshot,
-    upgrade,
     without_secrets,
 )
 from coagg.database.faults import explained
 from coagg.database.results import making, pinned
+from coagg.database.schema import pending, upgrade
 
 __all__ = [
     "administer",

@@ -24,7 +24,8 @@ from psycopg import sql
 
 from coagg import database, writing
 from coagg.database import server
-from coagg.database.connection import SCHEMAS, maintenance, ready
+from coagg.database.connection import maintenance, ready
+from coagg.database.schema import SCHEMAS
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.version import VERSION

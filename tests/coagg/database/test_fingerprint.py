@@ -4,8 +4,7 @@ import pytest
 from alembic import command
 
 from coagg import database
-from coagg.database import connection as connections
-from coagg.database import sql_text
+from coagg.database import schema, sql_text
 from coagg.database.fingerprint import (
     OLDER,
     canonical,
@@ -124,7 +123,7 @@ def older(databases):
     database.create(settings)
     with database.connect(settings) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
-    configuration = connections._configuration()
+    configuration = schema._configuration()
     with database.engine(settings).connect() as connection:
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "0011")
