@@ -93,15 +93,9 @@ class EncodingDetector:
             self.non_ascii_lines += lines
             return
         non_ascii = [line for line in block.split(b"\n") if not line.isascii()]
-        for first in range(0, len(non_ascii), _HOPELESS_LINES):
-            part = non_ascii[first : first + _HOPELESS_LINES]
-            self.non_ascii_lines += len(part)
-            for encoding in suspects:
-                if encoding not in self.given_up:
-                    self.bad_lines[encoding] += sum(not _decodes(line, encoding) for line in part)
-            self._give_up()
-
-    def _give_up(self) -> None:
+        self.non_ascii_lines += len(non_ascii)
+        for encoding in suspects:
+            self.bad_lines[encoding] += sum(not _decodes(line, encoding) for line in non_ascii)
         least = min(self.bad_lines.values())
         self.given_up |= {
             encoding
