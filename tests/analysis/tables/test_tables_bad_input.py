@@ -128,7 +128,12 @@ def test_a_panel_built_again_is_said_of_older_tables(run_coagg, db_settings):
     code, _, said = run_coagg("estimate", "table1")
     assert code == 0, said
     with database.connect(db_settings) as connection:
-        connection.execute("UPDATE estimates.run SET from_set = from_set - 1")  # of a set before
+        connection.execute(
+            "INSERT INTO ops.result_set (set_id, made_by, code_version, completed_at, loads) "
+            "VALUES (2, 'panel', 'x', now() - interval '1 year', '{}')"  # the clock was set back
+        )
+        connection.execute("UPDATE panel.build_version SET from_set = 2")
+        connection.execute("UPDATE ops.active_results SET set_id = 2")
         connection.commit()
     code, out, said = run_coagg("tables", "table1")
     assert (code, said) == (0, "")
