@@ -14,7 +14,10 @@ from coagg.console import Answer, settings
 from coagg.settings import LATEST
 
 if TYPE_CHECKING:
+    import psycopg
+
     from coagg.rebuild.status import Run
+    from coagg.settings import Settings
 
 
 def status(
@@ -40,7 +43,7 @@ def status(
             size = space.database_bytes(connection)
             free = space.free_bytes(configured, connection)
             busy = bool(found) and found[0].state in ("running", "waiting")
-            older = {} if busy else older_than_inputs(configured, connection)
+            older = {} if busy else _older(configured, connection)
         if runs is not None:
             _list(answer, found)
         else:
@@ -66,6 +69,14 @@ def status(
         answer.document["fine"] = fine
     if not fine:
         raise typer.Exit(1)
+
+
+def _older(configured: Settings, connection: psycopg.Connection) -> dict[str, str]:
+    """As the last rebuild found it, where nothing changed since; else looked for now."""
+    from coagg.rebuild.memory import remembered
+
+    known = remembered(connection)
+    return older_than_inputs(configured, connection) if known is None else known
 
 
 def _last(answer: Answer, run: Run | None) -> None:

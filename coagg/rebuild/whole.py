@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+
 from coagg import database
 from coagg.database.results import REBUILD
+from coagg.errors import CoaggError
 from coagg.rebuild import engine
 from coagg.rebuild.guard import Guard
+from coagg.rebuild.memory import remember
 from coagg.rebuild.report import RebuildReport
 from coagg.rebuild.steps import Chain
 from coagg.settings import LATEST
@@ -65,4 +70,7 @@ def rebuild_all(
         else:
             work.whole += inner.whole(years)
     report.results = work.said
+    if report.run_id is not None:
+        with suppress(CoaggError, psycopg.Error):  # the work is done; status asks again then
+            remember(chain.settings, report.run_id)
     return report

@@ -15,7 +15,9 @@ CREATE TABLE ops.run (
     disk_free_before bigint,
     disk_free_after bigint,
     database_bytes_before bigint,
-    database_bytes_after bigint
+    database_bytes_after bigint,
+    state_md5 text,
+    older jsonb
 );
 CREATE INDEX ON ops.run (started_at);
 COMMENT ON TABLE ops.run IS 'One row a run of coagg rebuild, dry runs left out. A run without an end whose process is gone was killed.';
@@ -72,3 +74,5 @@ COMMENT ON COLUMN ops.run_step.disk_free_before IS 'Bytes free on the disk of th
 COMMENT ON COLUMN ops.run_step.disk_free_after IS 'The same when it ended.';
 COMMENT ON COLUMN ops.run_step.database_bytes_before IS 'Bytes of the data base when it began.';
 COMMENT ON COLUMN ops.run_step.database_bytes_after IS 'The same when it ended.';
+COMMENT ON COLUMN ops.run.state_md5 IS 'Hash of what was loaded and measured, and of the rules, when the run ended.';
+COMMENT ON COLUMN ops.run.older IS 'Results that were older than what they are made from then, by name, and why; coagg status says them while state_md5 holds.';

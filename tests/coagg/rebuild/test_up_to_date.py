@@ -18,6 +18,7 @@ from coagg.etl.firms.inputs import RULES
 from coagg.etl.reference.agglomerations import SHIPPED
 from coagg.etl.reference.load import load_reference
 from coagg.rebuild.engine import rebuild
+from coagg.rebuild.memory import remember, remembered
 from coagg.rebuild.stale import older_results
 
 TABLES = """
@@ -107,10 +108,35 @@ def test_nothing_is_older_than_its_inputs_after_a_rebuild(copied, inputs, capsys
     assert f"{len(older)} │ results older than their inputs" in " ".join(said.split())
     assert "coagg rebuild --dry-run says which and why" in said
     monkeypatch.setattr(status, "settings", lambda: copied)
+    with database.connect(copied) as connection:
+        assert remembered(connection) == {}  # what the rebuild found; rows changed by hand are
+    do(copied, "UPDATE ops.run SET state_md5 = NULL")  # for coagg check, or when it looks anew
     status.status()
     said = " ".join(capsys.readouterr().out.split())
     assert f"stale, older than what they are made from: {len(older)}" in said
     assert f"{next(iter(older))}: changed: patents" in said
+
+
+CHANGES = {
+    "a load": "UPDATE ops.load SET superseded_at = now() WHERE survey_year = 2010",
+    "patents": "UPDATE ops.input_load SET superseded_at = now() WHERE kind = 'patents'",
+    "places": "UPDATE reference.load_report SET count = 0",
+    "a set of results": "INSERT INTO ops.result_set VALUES (99, 'x', now(), now(), '{}', 'x')",
+    "a matching": "UPDATE ops.match_run SET input_sha256 = 'x'",
+    "definitions": "UPDATE ops.definitions SET sha256 = 'x'",
+}
+
+
+def test_what_a_rebuild_found_older_holds_until_something_changes(copied):
+    (number,) = every(copied, "SELECT max(run_id) FROM ops.run")[0]
+    remember(copied, number)
+    with database.connect(copied) as connection:
+        assert remembered(connection) == {}
+        for change in CHANGES.values():
+            assert connection.execute(change).rowcount > 0, change
+            assert remembered(connection) is None, change
+            connection.rollback()
+        assert remembered(connection) == {}
 
 
 def test_other_members_touch_exactly_their_cells(copied, inputs, tmp_path):
