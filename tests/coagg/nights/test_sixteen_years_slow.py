@@ -81,13 +81,15 @@ def copied(ordered, databases, tmp_path):
 
 
 def correct_cell(world, year, firm_ids):
-    """Take one of forty of these firms out of a year."""
+    """Break the rows of one of forty of these firms in a year's file, so that they are refused."""
     file = world.inputs.with_name(f"survey_{year}.csv")
     lines = file.read_bytes().splitlines(keepends=True)
     own = [n for n, line in enumerate(lines) if any(f.encode() in line for f in firm_ids)]
-    gone = set(own[10::40])
-    assert len(gone) > 2
-    file.write_bytes(b"".join(line for n, line in enumerate(lines) if n not in gone))
+    broken = set(own[10::40])  # not taken out: rows that follow would have other numbers
+    assert len(broken) > 2
+    file.write_bytes(
+        b"".join(b"broken\r\n" if n in broken else line for n, line in enumerate(lines))
+    )
 
 
 def test_years_in_another_order(ordered, fresh, tmp_path):
