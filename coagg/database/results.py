@@ -138,7 +138,7 @@ def _begin(worker: psycopg.Connection, job: str, year: Year | None) -> tuple[int
         assert row is not None
         if job == REBUILD:  # it goes on with what one that failed or was killed left
             worker.execute(
-                f"DELETE FROM ops.result_job AS j WHERE job = %s AND NOT {ALIVE}",  # type: ignore[arg-type]
+                f"DELETE FROM ops.result_job AS j WHERE job ^@ %s AND NOT {ALIVE}",  # type: ignore[arg-type]
                 (REBUILD,),
             )
         number, country, survey_year = year or (None, None, None)
@@ -157,7 +157,7 @@ def _end(settings: Settings, work: Making, job_id: int, job: str) -> str:
     with connect(settings) as connection:  # one transaction
         connection.execute("LOCK TABLE ops.result_job IN SHARE ROW EXCLUSIVE MODE")
         # of other work a transaction is there whole or not at all
-        if fault and (job == REBUILD or work.whole):
+        if fault and (_rebuilds(job) or work.whole):
             connection.execute(
                 "UPDATE ops.result_job SET pid = NULL, fault = %s WHERE job_id = %s",
                 (fault, job_id),
@@ -200,8 +200,13 @@ def _others(connection: psycopg.Connection, set_id: int) -> tuple[list[str], lis
     ).fetchall()
     return (
         [job for job, alive, _ in rows if alive],
-        [fault or "it was stopped" for job, alive, fault in rows if job == REBUILD and not alive],
+        [fault or "it was stopped" for job, alive, fault in rows if _rebuilds(job) and not alive],
     )
+
+
+def _rebuilds(job: str) -> bool:
+    """True for a rebuild; one of some years alone does not finish one of all."""
+    return job.startswith(REBUILD)
 
 
 def _is_empty(connection: psycopg.Connection, set_id: int) -> bool:

@@ -57,10 +57,11 @@ def rebuild_all(
     if dry_run:
         newest = replace(chain, settings=replace(chain.settings, results=LATEST))
         return engine.rebuild(newest.settings, newest.steps(years), dry_run=True, **options)
+    job = f"{REBUILD} of {', '.join(map(str, years))}" if years else REBUILD
     # the lock before the set: a rebuild that is refused has no part in what is being made
     with (
         Guard(chain.settings, options.get("note")) as guard,
-        database.making(chain.settings, REBUILD) as work,
+        database.making(chain.settings, job) as work,
     ):
         inner = replace(chain, settings=work.settings)
         report = engine.rebuild(work.settings, inner.steps(years), guard=guard, **options)

@@ -211,6 +211,23 @@ def test_a_failed_rebuild_keeps_readers_where_they_are(measured, put_year):
     assert ask(measured, INDEX) != before
 
 
+def test_a_rebuild_of_one_year_does_not_finish_one_of_all(measured, put_year):
+    before = ask(measured, INDEX)
+    put_year(2013, 5)
+    with making(measured, "rebuild") as work:
+        measure(work.settings, REQUEST)
+        work.fail("panel 2013: no patents")
+    with making(measured, "rebuild of 2012") as part:
+        pass
+    assert part.said.startswith("results 3 wait for the rebuild that was not finished (panel 2013")
+    assert ask(measured, INDEX) == before
+    with making(measured, "rebuild of 2012") as part:
+        part.fail("firms CN 2012: no file")
+    with making(measured, "rebuild") as work:
+        pass
+    assert work.said == "results 3 are complete: readers see them"
+
+
 def test_two_at_work_the_last_completes(measured, put_year):
     put_year(2013, 5)
     with making(measured, "panel") as other:
