@@ -44,7 +44,7 @@ WHERE nspowner = {me} AND nspname !~ '^pg_' AND nspname NOT IN ('information_sch
 # open to every role of PostgreSQL 15: large objects and messages fill the disk even of a reader,
 # advisory locks fill the table of locks of the whole server
 LARGE = r"^(lo_.*|lowrite|loread|pg_logical_emit_message)$"
-LOCKS = r"^pg_(try_)?advisory_.*"
+LOCKS = r"^pg_(try_)?advisory_(xact_)?lock.*"  # letting go of locks harms nobody; pools do it
 
 
 @contextmanager

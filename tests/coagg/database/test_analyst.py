@@ -55,6 +55,11 @@ def test_what_an_analyst_may_read_is_what_was_meant(analyst: psycopg.Connection)
         analyst.execute(f"SELECT * FROM {schema}.{view} LIMIT 1").fetchall()
 
 
+def test_a_pool_may_let_go_of_locks(analyst: psycopg.Connection):
+    """Drivers with pools, asyncpg say, call it whenever a connection comes back."""
+    analyst.execute("SELECT pg_advisory_unlock_all()")
+
+
 WAYS = {
     "insert": "INSERT INTO reference.flag VALUES ('x', 'y')",
     "update through a view": "UPDATE publish.measurement SET seed = 1",
