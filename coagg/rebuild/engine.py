@@ -25,7 +25,6 @@ from coagg.rebuild.guard import Guard
 from coagg.rebuild.history import KEEP_DAYS, History
 from coagg.rebuild.report import Outcome, RebuildReport
 from coagg.settings import Settings
-from coagg.version import VERSION
 
 TRIES = 4  # of a step whose server goes away: once is a restart, four times is a fault
 
@@ -196,7 +195,6 @@ class _Run:
         self.begins(Outcome(step.name, "running", why, "", 0.0))
         said = step.run()
         seconds = time.monotonic() - began
-        _record(self.settings, step.name, why, said, seconds)
         return Outcome(step.name, "done", why, said, seconds)
 
     def _why(self, step: Step) -> str | None:
@@ -219,14 +217,3 @@ class _Run:
     def _failed(self, step: Step, why: str, fault: Exception, seconds: float) -> Outcome:
         said = in_one_line(fault, self.settings)
         return Outcome(step.name, "failed", why, said, seconds, traceback=traceback_of(fault))
-
-
-def _record(settings: Settings, name: str, why: str, said: str, seconds: float) -> None:
-    with database.connect(settings) as connection:
-        connection.execute(
-            "INSERT INTO ops.rebuild_step (step, why, outcome, seconds, code_version) "
-            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (step) DO UPDATE SET why = excluded.why, "
-            "outcome = excluded.outcome, seconds = excluded.seconds, "
-            "code_version = excluded.code_version, finished_at = now()",
-            (name, why, said, seconds, VERSION),
-        )

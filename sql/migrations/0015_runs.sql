@@ -60,7 +60,7 @@ CREATE INDEX ON ops.run_step (step, started_at);
 COMMENT ON TABLE ops.run_step IS 'One row a step of a run, written when it begins and again when it ends.';
 COMMENT ON COLUMN ops.run_step.run_id IS 'The run.';
 COMMENT ON COLUMN ops.run_step.number IS 'Place of the step in the run, from 1.';
-COMMENT ON COLUMN ops.run_step.step IS 'Name of the step, as in ops.rebuild_step.';
+COMMENT ON COLUMN ops.run_step.step IS 'Name of the step.';
 COMMENT ON COLUMN ops.run_step.state IS 'running, done, unchanged (nothing to do), failed, or left out (it needs one that failed). A step of a killed run stays running.';
 COMMENT ON COLUMN ops.run_step.why IS 'Why it was done or left out.';
 COMMENT ON COLUMN ops.run_step.said IS 'What it did, with counts of rows; of a failed step the error, in a line.';
@@ -76,3 +76,6 @@ COMMENT ON COLUMN ops.run_step.database_bytes_before IS 'Bytes of the data base 
 COMMENT ON COLUMN ops.run_step.database_bytes_after IS 'The same when it ended.';
 COMMENT ON COLUMN ops.run.state_md5 IS 'Hash of what was loaded and measured, and of the rules, when the run ended.';
 COMMENT ON COLUMN ops.run.older IS 'Results that were older than what they are made from then, by name, and why; coagg status says them while state_md5 holds.';
+
+-- what was done last is the newest row of ops.run_step
+DROP TABLE ops.rebuild_step;

@@ -113,14 +113,16 @@ def test_rebuild_stopped_keeps_its_steps(start, watch, many_firms, reference_db)
     )
     reference_db.commit()
     process = start("rebuild", "--workers", "1")
-    watch(process, "SELECT count(*) > 0 FROM ops.rebuild_step WHERE step = 'match firms'")
+    watch(
+        process,
+        "SELECT count(*) > 0 FROM ops.run_step WHERE step = 'match firms' AND state = 'done'",
+    )
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err == "coagg: stopped: finished steps are kept; call again to go on\n"
-    assert reference_db.execute("SELECT step FROM ops.rebuild_step").fetchall() == [
-        ("match firms",)
-    ]
+    done = "SELECT step FROM ops.run_step WHERE state = 'done'"
+    assert reference_db.execute(done).fetchall() == [("match firms",)]
 
 
 def test_a_closed_pipe_is_quiet(start):

@@ -134,10 +134,6 @@ def older(databases):
             "counts, partition_name, code_version) VALUES ('CN', 2010, 'f', 's', 1, 'csv', 'demo', "
             "'wgs84', 'old', 0, 0, 0, '{}', 'p', '0')"
         )
-        connection.execute(
-            "INSERT INTO ops.rebuild_step (step, parts, outcome, seconds, code_version) "
-            "VALUES ('firms CN 2010', '{}', 'done', 1, '0')"
-        )
     return settings
 
 
@@ -148,9 +144,6 @@ def test_a_data_base_of_before_is_upgraded_and_not_believed(older):
     assert database.pending(older) == []
     with database.connect(older) as connection:
         assert stale_loads(connection) == {"firms CN 2010": OLDER}
-        assert connection.execute("SELECT step, why FROM ops.rebuild_step").fetchall() == [
-            ("firms CN 2010", "")
-        ]
 
 
 def test_a_dry_run_on_an_older_schema_or_none_says_so_and_writes_nothing(
