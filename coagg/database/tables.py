@@ -55,6 +55,22 @@ LAYERS: dict[str, dict[str, str]] = {
             from_classification text, from_code text, to_classification text, industry text, weight
             double, doubtful boolean, steps integer
         """,
+        "harmonised_now view": """
+            from_classification text, from_code text, to_classification text, industry text, weight
+            double, doubtful boolean, steps integer
+        """,
+        "kept_harmonised": """
+            from_classification text, from_code text, to_classification text, industry text, weight
+            double, doubtful boolean, steps integer
+        """,
+        "kept_translation": """
+            from_classification text, from_code text, to_classification text, to_code text, weight
+            double, doubtful boolean, steps integer
+        """,
+        "translation_now view": """
+            from_classification text, from_code text, to_classification text, to_code text, weight
+            double, doubtful boolean, steps integer
+        """,
         "industry": """
             classification text, industry_code text, level smallint, parent_code text?, section
             text?, name text, name_en text?

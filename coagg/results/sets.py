@@ -51,13 +51,7 @@ class ResultSet:
 
 
 def result_sets(settings: Settings) -> list[ResultSet]:
-    """All sets that are kept, the newest first.
-
-    Examples
-    --------
-    >>> [one.state for one in result_sets(settings)]  # doctest: +SKIP
-    ['active', 'complete']
-    """
+    """All sets that are kept, the newest first."""
     with database.connect(every_set(settings)) as connection:
         sets = [_set(*row) for row in connection.execute(SETS)]
     # set 0 is of before there were versions: in a new data base there is nothing in it

@@ -35,6 +35,7 @@ BEGIN
         IF to_regrole('coagg_tiles') IS NOT NULL THEN
             EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO coagg_tiles', current_database());
             GRANT USAGE ON SCHEMA publish TO coagg_tiles;
+            GRANT EXECUTE ON FUNCTION ops.results() TO coagg_tiles;
             GRANT SELECT ON publish.agglomeration_map, publish.cell_map, publish.pair_map TO coagg_tiles;
         END IF;
     END IF;
