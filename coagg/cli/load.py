@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coagg.cli import input_output, patents
-from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table
+from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table, told_encoding
 from coagg.cli.options import (
     LARGEST_INTEGER,
     Accept,
     CountryCode,
     DryRun,
+    Encoding,
     InputFile,
     Json,
     Layout,
@@ -59,6 +60,7 @@ def load_firms(
             case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
         ),
     ] = None,
+    encoding: Encoding = None,
     pile_up_min: Annotated[
         int,
         typer.Option(
@@ -94,6 +96,7 @@ def load_firms(
             cleaning=firms.CleaningSettings(pile_up_min, pile_up_share),
             accept=accept,
             dry_run=dry_run,
+            encoding=encoding,
             progress=bar.stage,
         )
     with Answer(json) as answer:
@@ -109,7 +112,7 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         if report.dry_run
         else "loaded"
     )
-    encoding = f", {report.encoding}" if report.encoding else ""
+    encoding = told_encoding(report.encoding, facts)
     answer.say(
         f"{report.file} as {report.country} {report.survey_year}: {state} "
         f"(layout {report.layout}, {report.format}{encoding}, datum {report.datum}, "
@@ -117,7 +120,8 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         file=report.file, country=report.country, survey_year=report.survey_year,
         unchanged=report.unchanged, dry_run=report.dry_run, accepted=report.accepted,
         layout=report.layout, format=report.format,
-        encoding=report.encoding, datum=report.datum, classification=report.classification,
+        encoding=report.encoding, encoding_confidence=facts.get("encoding_confidence"),
+        datum=report.datum, classification=report.classification,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
     for finding in report.verdict.findings if report.verdict else ():

@@ -41,13 +41,25 @@ _SAMPLE_LINES = 200
 class DelimitedFile(TableFile):
     """A text table; `delimiter` is the one its header line was split with."""
 
-    def __init__(self, path: Path, state: FileState, gzipped: bool) -> None:
-        """Read the whole file once: hash, encoding, headers. Raises CoaggError."""
+    def __init__(
+        self,
+        path: Path,
+        state: FileState,
+        gzipped: bool,
+        stated: str | None = None,
+        wide: str | None = None,
+    ) -> None:
+        """Read the whole file once: hash, encoding, headers. Raises CoaggError.
+
+        `stated` is the encoding somebody names; `wide` the UTF-16 or UTF-32 its first bytes show.
+        """
         super().__init__(path, state)
         self._gzipped = gzipped
+        wide = stated if stated in encodings.WIDE else wide
+        self._wide = wide
         detector = encodings.EncodingDetector()
         first, has_bom = b"", False
-        with closing(_ByteStream(path, gzipped, hashed=True)) as stream:
+        with closing(_ByteStream(path, gzipped, wide, hashed=True)) as stream:
             for block in line_blocks(stream):
                 if not first.strip():
                     has_bom = has_bom or block.startswith(encodings.UTF8_BOM)
@@ -62,14 +74,9 @@ class DelimitedFile(TableFile):
             self.sha256, self.bytes = stream.received.finish()
         if not first.strip():
             raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-        encoding = detector.encoding()
-        if encoding is None:
-            raise CoaggError(
-                f"{path}: is no text in any encoding tried ({', '.join(encodings.ENCODINGS)}); "
-                "save it as UTF-8"
-            )
-        self._codec = encoding
-        self.encoding = "utf-8-sig" if encoding == "utf-8" and has_bom else encoding
+        encoding, self.encoding_confidence = detector.decide(path, "utf-8" if wide else stated)
+        self._codec = encodings.codec_of(encoding)
+        self.encoding = wide or ("utf-8-sig" if encoding == "utf-8" and has_bom else encoding)
         lines = encodings.decode_marked(first, encoding).split("\n", _SAMPLE_LINES)[:-1]
         blank = next((n for n, line in enumerate(lines) if line.strip()), None)
         if blank is None:
@@ -99,7 +106,7 @@ class DelimitedFile(TableFile):
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
         splitter = RecordSplitter(self._codec, self.delimiter, len(self.headers))
         first_row = 1
-        with closing(_ByteStream(self.path, self._gzipped)) as stream:
+        with closing(_ByteStream(self.path, self._gzipped, self._wide)) as stream:
             to_skip = self._skip_lines
             for block in line_blocks(stream):
                 if to_skip:
@@ -157,9 +164,9 @@ class DelimitedFile(TableFile):
 
 
 class _ByteStream:
-    """The bytes of a file, unpacked where gzipped."""
+    """The bytes of a file, unpacked where gzipped, as UTF-8 where `wide` is their encoding."""
 
-    def __init__(self, path: Path, gzipped: bool, hashed: bool = False) -> None:
+    def __init__(self, path: Path, gzipped: bool, wide: str | None, hashed: bool = False) -> None:
         self._path = path
         self._file = open_binary(path)
         packed: Any = HashedFile(self._file) if hashed else self._file
@@ -168,6 +175,8 @@ class _ByteStream:
         if gzipped:
             unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
             self._source = limits.Counted(path, unpacked, path.stat().st_size)
+        if wide:
+            self._source = encodings.AsUtf8(self._source, wide)
 
     def read(self, size: int, /) -> bytes:
         try:

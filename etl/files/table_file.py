@@ -90,12 +90,13 @@ class TableFile(ABC):
     """A file of rows under a header.
 
     `headers` as received (a column without one is called "(column 3)"), `encoding` of its text or
-    None where the format knows, `format` (csv, xlsx, dta, parquet, with .gz where compressed),
-    `sha256` and `bytes` of the file as received.
+    None where the format knows, `encoding_confidence` how sure it is (0 to 1), `format` (csv, xlsx,
+    dta, parquet, with .gz where compressed), `sha256` and `bytes` of the file as received.
     """
 
     format: str
     encoding: str | None
+    encoding_confidence: float | None = None
     headers: list[str]
     sha256: str
     bytes: int

@@ -142,9 +142,12 @@ class StataFile(_TypedFile):
 
     format = "dta"
 
-    def __init__(self, path: Path, state: FileState) -> None:
-        """Read all text once to find its encoding. Raises CoaggError."""
+    def __init__(self, path: Path, state: FileState, stated: str | None = None) -> None:
+        """Read all text once to find its encoding, unless it is stated. Raises CoaggError."""
         super().__init__(path, state)
+        if stated in encodings.WIDE:
+            raise CoaggError(f"{path}: a Stata file is never in {stated}; leave out --encoding")
+        self._stated = stated
         with self._library():
             self._describe()
 
@@ -171,13 +174,7 @@ class StataFile(_TypedFile):
         for _, values in self._chunks(texts) if texts else ():
             for column in values.values():
                 detector.feed("\n".join(column).encode("latin-1", "replace") + b"\n")
-        encoding = detector.encoding()
-        if encoding is None:
-            raise CoaggError(
-                f"{path}: its text is in no encoding tried ({', '.join(encodings.ENCODINGS)}); "
-                "save it with Stata 14 or later, which writes UTF-8"
-            )
-        self.encoding = encoding
+        self.encoding, self.encoding_confidence = detector.decide(path, self._stated)
         self.headers = checked_headers(path, [self._decoded(name) for name in self._names])
 
     def _read(self, **options: Any) -> tuple[Any, Any]:

@@ -37,15 +37,18 @@ class Opened:
 
 
 def open_file(
-    path: Path, survey_year: int, layout: str | None, datum: str | None, country: str | None
+    path: Path,
+    survey_year: int,
+    layout: str | None,
+    datum: str | None,
+    country: str | None,
+    encoding: str | None = None,
 ) -> Opened:
     """Open a file of firms; arguments and errors are those of `load_firms`."""
-    table = readers.open_table(path)
-    chosen = (
-        layouts.load_layout(layout)
-        if layout
-        else layouts.detect_layout(table.headers, survey_year, file=path)
-    )
+    named = layouts.load_layout(layout) if layout else None
+    stated = named.encoding(survey_year) if named else None
+    table = readers.open_table(path, encoding or stated)
+    chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
     mapping = chosen.map(table.headers, survey_year, file=path)
     country = country or mapping.country or "CN"
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
@@ -64,6 +67,7 @@ def inputs(
     return fingerprint(
         {
             "file": opened.table.sha256,
+            "encoding": opened.table.encoding,
             "layout": mapping,
             "datum": opened.datum,
             "cleaning": asdict(cleaning),
@@ -119,12 +123,13 @@ def why_load(
     datum: str | None = None,
     country: str | None = None,
     cleaning: CleaningSettings | None = None,
+    encoding: str | None = None,
 ) -> str | None:
     """Why `load_firms` would load the file; None when it would find it unchanged.
 
     Arguments and errors are those of `load_firms`; nothing is written.
     """
-    opened = open_file(path, survey_year, layout, datum, country)
+    opened = open_file(path, survey_year, layout, datum, country, encoding)
     made_from = inputs(connection, opened, cleaning or CleaningSettings())
     return why_of(connection, opened.country, survey_year, made_from)
 

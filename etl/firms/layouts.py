@@ -55,7 +55,7 @@ OUTPUT_UNITS = {
     "million_cny": 1_000.0,
     "hundred_million_cny": 100_000.0,
 }
-_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification")
+_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification", "@encoding")
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 _HEADERS_SHOWN = 60
@@ -68,6 +68,7 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
     @datum,wgs84 gcj02 or bd09,bd09,bd09
     @output_unit,cny thousand_cny ten_thousand_cny ...,thousand_cny,thousand_cny
     @classification,a hint where codes alone leave a tie,gbt4754_2002,
+    @encoding,of the text; empty: found out,,gb18030
     firm_id,,法人代码,法人代码|组织机构代码
     industry_code,,行业代码,行业代码
     lon,,lon_bd09,经度
@@ -155,6 +156,10 @@ class Layout:
             return stated[0] if stated else None
         known = [normalised(name) for name in self.alternatives("lon", heading)]
         return stated[known.index(normalised(lon_header or ""))]
+
+    def encoding(self, survey_year: int) -> str | None:
+        """The encoding of the files of a survey year; None where the layout does not state it."""
+        return self.cell("@encoding", self.heading(survey_year) or "") or None
 
     def alternatives(self, column: str, heading: str) -> list[str]:
         """Headers a column may have, the preferred one first."""

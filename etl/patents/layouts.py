@@ -31,6 +31,7 @@ NEEDED = {
 # Settings and what they are where a layout is silent.
 SETTINGS = {
     "@about": "",
+    "@encoding": "",
     "@numbers": "",
     "@separators": ";；、",
     "@dates": "ymd",
