@@ -135,6 +135,8 @@ def _tell(answer: Answer, report: LoadReport) -> None:
             (("datum", "{datum}"), ("any prefecture", "{any:.2%}"), ("their own", "{own:.2%}")),
             [{"datum": datum, **found} for datum, found in sorted(shares.items())],
         )
+    for note in facts.get("notes", ()):
+        answer.note(note)
     if facts.get("datum_note"):
         answer.note(facts["datum_note"])
     if report.classification is None:

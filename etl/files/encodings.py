@@ -205,7 +205,7 @@ class EncodingDetector:
             )
         if 2 * bad < beyond and "utf-8" not in self.given_up:
             return Decision("utf-8", 1 - bad / beyond)
-        found = plausible_text.guess(list(self._sample))
+        found = plausible_text.guess(list(self._sample)) if self._sample else None
         if found is None:
             if bad <= MOST_UNDECODABLE * self.lines:  # those rows are refused, and counted
                 return Decision("utf-8", 0.0)
@@ -241,7 +241,7 @@ class EncodingDetector:
             if kept == _SAMPLE_LINES or self._sampled > _SAMPLE_BYTES:
                 return
             line = line[:_SAMPLE_LINE_BYTES]
-            if line not in self._sample:
+            if b"\0" not in line and line not in self._sample:
                 self._sample[line] = None
                 self._sampled += len(line)
                 kept += 1

@@ -38,6 +38,7 @@ LEAST_PLAUSIBLE = 0.7  # mean mark of the lines that can be read
 LEAST_READABLE = 0.5  # share of lines
 NEAR = 0.05  # marks closer than this are a tie, on the lines that are read differently
 _FAR = 0.3  # marks that no tie can have
+_OLD_PAGES = ("mac_roman", "cp850")
 _LEAST_BYTES = 3  # different ones beyond ASCII, with fewer letter pairs say nothing
 _CLEARLY = 1.25  # times as likely by letter pairs
 _FEW = 8  # distinct characters that are too few to speak against Chinese in GBK, the usual case
@@ -73,6 +74,8 @@ def guess(lines: Sequence[bytes], among: Sequence[str] = tuple(CANDIDATES)) -> G
     readable = sum(line is not None for line in read[best]) / len(lines)
     if readable < LEAST_READABLE or marks[best] < LEAST_PLAUSIBLE * readable:
         return None
+    if best in _OLD_PAGES and _distinct_bytes(lines) < _LEAST_BYTES:
+        return None  # they make a letter of any damaged byte
     near = [name for name in among if marks[name] > marks[best] - _FAR and _ties(read, best, name)]
     if near:
         likeliest = _by_letter_pairs(lines, [best, *near])
@@ -113,7 +116,7 @@ def _by_letter_pairs(lines: Sequence[bytes], names: list[str]) -> str | None:
     """The one of these encodings that languages' letter pairs make clearly the likeliest."""
     import chardet  # a second to import, and hardly ever needed
 
-    if len({byte for line in lines for byte in line if byte > 127}) < _LEAST_BYTES:
+    if _distinct_bytes(lines) < _LEAST_BYTES:
         return None
     likely: dict[str, float] = {}
     for found in chardet.detect_all(b"\n".join(lines), ignore_threshold=True):
@@ -123,6 +126,10 @@ def _by_letter_pairs(lines: Sequence[bytes], names: list[str]) -> str | None:
     first, second = sorted(names, key=lambda name: -likely.get(name, 0.0))[:2]
     clear = likely.get(first, 0.0) > _CLEARLY * likely.get(second, 0.0)
     return first if clear else None
+
+
+def _distinct_bytes(lines: Sequence[bytes]) -> int:
+    return len({byte for line in lines for byte in line if byte > 127})
 
 
 def _latin(text: str) -> list[float]:
@@ -148,7 +155,7 @@ def _latin_mark(before: str, char: str, after: str) -> float:
     if char == "ÿ":
         return 0.3
     if not before.isalpha() and not after.isalpha():
-        return 0.7  # a word of one letter: à, é, ó
+        return 0.5  # a word of one letter, à or ó; or a damaged byte
     alone = not (before.isascii() and before.isalpha()) and not (
         after.isascii() and after.isalpha()
     )
@@ -209,7 +216,9 @@ def _east_asian(codec: str, first: int, last: int, others: float) -> Callable[[s
         try:
             lead = char.encode(codec)
         except UnicodeEncodeError:
-            return 0.0
+            # four bytes of GB18030, two of them digits, are hardly ever there by chance
+            rare = codec == "gb2312" and unicodedata.category(char) not in ("Cn", "Co")
+            return 0.9 if rare and len(char.encode("gb18030")) == 4 else 0.0
         if len(lead) != 2:
             return 0.2  # half-width katakana, and single bytes
         return 1.0 if first <= lead[0] <= last else others if lead[0] > last else 0.2

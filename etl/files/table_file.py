@@ -91,7 +91,8 @@ class TableFile(ABC):
 
     `headers` as received (a column without one is called "(column 3)"), `encoding` of its text or
     None where the format knows, `encoding_confidence` how sure it is (0 to 1), `format` (csv, xlsx,
-    dta, parquet, with .gz where compressed), `sha256` and `bytes` of the file as received.
+    dta, parquet, with .gz where compressed), `sha256` and `bytes` of the file as received,
+    `notes` what its reader must tell the user.
     """
 
     format: str
@@ -103,6 +104,7 @@ class TableFile(ABC):
 
     def __init__(self, path: Path, state: FileState) -> None:
         self.path = path
+        self.notes: list[str] = []
         self._state = state
 
     def batches(self, rows: int = 50_000, columns: Sequence[str] | None = None) -> Iterator[Batch]:

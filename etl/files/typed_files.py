@@ -7,7 +7,7 @@ zeros already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pyarrow.parquet
 import pyreadstat
 
 from coagg.errors import CoaggError
-from coagg.etl.files import encodings, limits, repeats
+from coagg.etl.files import encodings, limits, repeats, stata_values
 from coagg.etl.files.table_file import (
     FileState,
     HashedFile,
@@ -137,7 +137,8 @@ class StataFile(_TypedFile):
 
     Versions before 118 do not say their encoding, and newer ones are wrong about it when old
     files were converted. So text is read byte for byte (as Latin-1) and decoded here, in the
-    encoding that fits all text of the file. Dates and labelled values stay the numbers they are.
+    encoding that fits all text of the file. Dates come out as 2005-12-31, 2005-12, 2005-Q4 or 2005.
+    A column with value labels comes out as its labels where these are the codes (`_labels`).
     """
 
     format = "dta"
@@ -157,6 +158,7 @@ class StataFile(_TypedFile):
         self._rows = int(about.number_rows)
         self._names = list(about.column_names)
         self._kinds = dict(about.readstat_variable_types)
+        self._formats = dict(about.original_variable_types)
         if not self._names:
             raise CoaggError(f"{path}: has no columns")
         if not self._rows:
@@ -176,6 +178,26 @@ class StataFile(_TypedFile):
                 detector.feed("\n".join(column).encode("latin-1", "replace") + b"\n")
         self.encoding, self.encoding_confidence = detector.decide(path, self._stated)
         self.headers = checked_headers(path, [self._decoded(name) for name in self._names])
+        self._labels = self._value_labels(about.variable_value_labels)
+
+    def _value_labels(self, received: Mapping[str, Mapping[Any, str]]) -> dict[str, dict[Any, str]]:
+        """Labels of the columns that are read as such; the user is told which, and which not."""
+        as_labels: dict[str, dict[Any, str]] = {}
+        headers: dict[bool, list[str]] = {True: [], False: []}
+        for name, header in zip(self._names, self.headers, strict=True):
+            labels = {value: self._decoded(text) for value, text in received.get(name, {}).items()}
+            if labels:
+                used = stata_values.are_values(labels)
+                headers[used].append(header)
+                if used:
+                    as_labels[name] = labels
+        if headers[True]:
+            self.notes.append(f"read as its value labels: column {', '.join(headers[True])}")
+        if headers[False]:
+            self.notes.append(
+                f"read as numbers, its value labels left: column {', '.join(headers[False])}"
+            )
+        return as_labels
 
     def _read(self, **options: Any) -> tuple[Any, Any]:
         with self._library():
@@ -212,6 +234,13 @@ class StataFile(_TypedFile):
         if kind == "string":
             text = pa.array(self._all_decoded(values), pa.string())
             return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+        if labels := self._labels.get(name):
+            values = [value if value is None else labels.get(value, value) for value in values]
+            texts = [f"{v:g}" if isinstance(v, int | float) else v for v in values]
+            return pa.array(texts, pa.string())
+        if unit := stata_values.unit_of(self._formats[name]):
+            dates = [stata_values.date_of(value, unit) for value in values]
+            return pa.array(dates, pa.string())
         numbers = pa.chunked_array([pa.array(values, pa.float64())])
         if kind == "float":
             numbers = numbers.cast(pa.float32())

@@ -26,7 +26,8 @@ _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _NOT_FINITE = r"^(?i)[+-]?(nan|inf|infinity)$"
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
 _DAY_FIRST = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{4})")
-_YEAR = re.compile(r"([0-9]{4})(?:$|[^0-9].*|[0-9]{2}$|[0-9]{4}$)", re.DOTALL)
+_YEAR = re.compile(r"(?:[FC]Y ?)?([12][0-9]{3})(?:$|[^0-9].*|[0-9]{2}$|[0-9]{4}$)", re.DOTALL)
+_DAY_MONTH_YEAR = re.compile(r"([0-9]{2})([0-9]{2})([12][0-9]{3})")
 
 Mapped = TypeVar("Mapped")
 
@@ -87,12 +88,32 @@ def by_unique(text: pa.Array, function: Callable[[str], Mapped | None]) -> list[
 
 
 def year_of(text: str) -> int | None:
-    """The year of a text: 1998, 1998.0, 1998年, 1998-05-01, 199805, 14/04/1998; else None."""
-    plain = unicodedata.normalize("NFKC", text).strip()
-    found = _YEAR.fullmatch(plain)
-    if found is None and (day_first := _DAY_FIRST.fullmatch(plain)):
-        return int(day_first[2])
-    return int(found[1]) if found else None
+    """The year of a text, from 1000 to 2999; None where it says none.
+
+    Two digits, and the day numbers of spreadsheets, are no year: nobody can tell which.
+
+    Examples
+    --------
+    >>> [year_of(text) for text in ("1998", "1998.0", "1998-05-01", "199805", "14/04/1998")]
+    [1998, 1998, 1998, 1998, 1998]
+    >>> [year_of(text) for text in ("FY2005", "2005/06", "14041998", "05", "38717", "0")]
+    [2005, 2005, 1998, None, None, None]
+    """
+    plain = unicodedata.normalize("NFKC", text).strip().upper()
+    if plain.isdecimal() and len(plain) == 8 and not _is_month(plain[4:6]):
+        day_first = _DAY_MONTH_YEAR.fullmatch(plain)
+        return int(day_first[3]) if day_first and _is_month(day_first[2]) else None
+    if plain.isdecimal() and len(plain) == 6 and not _is_month(plain[4:6]):
+        return None
+    if found := _YEAR.fullmatch(plain):
+        return int(found[1])
+    if apart := _DAY_FIRST.fullmatch(plain):
+        return int(apart[2])
+    return None
+
+
+def _is_month(digits: str) -> bool:
+    return 0 <= int(digits) <= 12  # 00: the month is not known
 
 
 def place_code_of(text: str) -> str | None:

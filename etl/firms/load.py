@@ -150,6 +150,7 @@ def load_firms(
             "datum_note": note,
             "classification_shares": scan.shares,
             "encoding_confidence": table.encoding_confidence,
+            "notes": table.notes,
         }
         if report.rows_clean == 0:
             reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())

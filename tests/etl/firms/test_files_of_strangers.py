@@ -1,0 +1,131 @@
+"""Firms in files as strangers have them: read as meant, or refused in a line, never in silence."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from coagg import database
+from coagg.errors import CoaggError
+from coagg.etl.files.readers import open_table
+from coagg.etl.firms.load import LoadReport, load_firms
+
+STRANGERS = Path(__file__).parents[2] / "data" / "strangers"
+
+
+def load(settings, file: Path | str, year: int = 2004, **options) -> LoadReport:
+    return load_firms(settings, STRANGERS / file, year, **{"layout": "demo", **options})
+
+
+def ask(settings, query: str) -> list:
+    with database.connect(settings) as connection:
+        return connection.execute(query).fetchall()
+
+
+def refused(settings, file: Path | str, year: int = 2004, **options) -> str:
+    with pytest.raises(CoaggError) as error:
+        load(settings, file, year, **options)
+    assert "\n" not in str(error.value)
+    assert ask(settings, "SELECT count(*) FROM clean.firm") == [(0,)]
+    return str(error.value)
+
+
+# Years
+
+
+def with_years(path: Path, *years: str) -> Path:
+    frame = pd.read_csv(STRANGERS / "base.csv", dtype=str)
+    frame["survey_year"] = (list(years) * len(frame))[: len(frame)]
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("stated", ["05", "38717", "16801", "year 05", "0", "200513"])
+def test_a_year_that_cannot_be_read_never_agrees(db_settings, tmp_path, stated):
+    told = refused(db_settings, with_years(tmp_path / "a.csv", stated))
+    assert f"survey_year says '{stated}' in 24 rows, which is no year" in told
+
+
+@pytest.mark.parametrize("stated", ["2005", "FY2005", "fy 2005", "2005/06", "31122005", "200512"])
+def test_another_year_in_any_spelling_is_another_year(db_settings, tmp_path, stated):
+    told = refused(db_settings, with_years(tmp_path / "a.csv", stated))
+    assert "is no file of 2004: its column survey_year says 2005 in 24 rows" in told
+    assert load(db_settings, tmp_path / "a.csv", 2005).rows_clean == 24
+
+
+def test_single_rows_whose_year_cannot_be_read_are_refused(db_settings, tmp_path):
+    report = load(db_settings, with_years(tmp_path / "a.csv", "2004", "2004", "05"))
+    assert (report.rows_clean, report.reasons) == (16, {"survey_year_differs": 8})
+    found = "SELECT DISTINCT detail FROM clean.refused"
+    assert ask(db_settings, found) == [("survey_year '05'",)]
+
+
+def test_years_of_strangers(db_settings):
+    assert "says '05' in 24 rows" in refused(db_settings, "year_two_digits.csv")
+    assert "says 2005 in 24 rows; load it with --survey-year 2005" in refused(
+        db_settings, "year_td.dta"
+    )
+    assert load(db_settings, "year_td.dta", 2005).rows_clean == 24
+
+
+def test_each_year_of_a_file_of_several_loads(db_settings):
+    for year in (2004, 2005, 2006):
+        report = load(db_settings, "panel_three_years.csv", year)
+        assert (report.rows_read, report.rows_clean) == (72, 24)
+        assert report.reasons == {"survey_year_differs": 48}
+    told = "SELECT survey_year, count(*) FROM clean.firm GROUP BY 1 ORDER BY 1"
+    assert ask(db_settings, told) == [(2004, 24), (2005, 24), (2006, 24)]
+
+
+def test_a_year_that_a_file_of_several_lacks_is_said_with_those_it_has(db_settings):
+    told = refused(db_settings, "panel_three_years.csv", 2009)
+    assert told.endswith("load it with --survey-year 2004 or 2005 or 2006")
+
+
+def test_a_slip_does_not_make_a_file_one_of_another_year(db_settings, tmp_path):
+    path = with_years(tmp_path / "a.csv", *["2005"] * 23, "2004")
+    assert "is no file of 2004" in refused(db_settings, path)
+
+
+# Stata
+
+
+def test_a_date_of_stata_is_a_date(db_settings):
+    report = load(db_settings, "dta_founded_td.dta")
+    assert "established_year_unreadable" not in report.flags
+    years = "SELECT DISTINCT established_year FROM clean.firm ORDER BY 1 LIMIT 2"
+    assert ask(db_settings, years) == [(1985,), (1986,)]
+
+
+def test_value_labels_that_are_codes_are_the_codes(db_settings):
+    report = load(db_settings, "dta_labels.dta")
+    assert report.rows_clean == 525
+    assert "industry_unknown" not in report.flags
+    assert report.facts["notes"] == ["read as its value labels: column industry_code"]
+    assert ask(db_settings, "SELECT min(industry_code) FROM clean.firm") == [("0610",)]
+
+
+def test_value_labels_that_describe_numbers_are_left(tmp_path):
+    path = tmp_path / "x.dta"
+    frame = pd.DataFrame({"code": [610, 1310], "name": ["a", "b"]})
+    labels = {"code": {610: "Coal", 1310: "Grain"}}
+    frame.to_stata(path, write_index=False, value_labels=labels)
+    table = open_table(path)
+    (batch,) = table.batches()
+    assert batch.table["code"].to_pylist() == ["610", "1310"]
+    assert table.notes == ["read as numbers, its value labels left: column code"]
+
+
+def test_every_unit_of_a_stata_date_has_its_year(tmp_path):
+    day = pd.Timestamp("2005-11-20")
+    units = {"td": "d", "tc": "c", "tw": "w", "tm": "m", "tq": "q", "th": "h", "ty": "y"}
+    frame = pd.DataFrame({name: [day, None] for name in units})
+    path = tmp_path / "x.dta"
+    frame.to_stata(path, write_index=False, convert_dates={name: name for name in units})
+    (batch,) = open_table(path).batches()
+    first, second = batch.table.to_pylist()
+    assert first == {
+        "td": "2005-11-20", "tc": "2005-11-20", "tw": "2005-W47", "tm": "2005-11",
+        "tq": "2005-Q4", "th": "2005-H2", "ty": "2005",
+    }  # fmt: skip
+    assert set(second.values()) == {None}
