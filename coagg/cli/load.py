@@ -121,6 +121,7 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         unchanged=report.unchanged, dry_run=report.dry_run, accepted=report.accepted,
         layout=report.layout, format=report.format,
         encoding=report.encoding, encoding_confidence=facts.get("encoding_confidence"),
+        columns_not_found=facts.get("columns_not_found", {}),
         datum=report.datum, classification=report.classification,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
@@ -135,8 +136,7 @@ def _tell(answer: Answer, report: LoadReport) -> None:
             (("datum", "{datum}"), ("any prefecture", "{any:.2%}"), ("their own", "{own:.2%}")),
             [{"datum": datum, **found} for datum, found in sorted(shares.items())],
         )
-    for note in facts.get("notes", ()):
-        answer.note(note)
+    _tell_notes(answer, report)
     if facts.get("datum_note"):
         answer.note(facts["datum_note"])
     if report.classification is None:
@@ -154,6 +154,15 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         f"flagged as pile-ups; {facts['industries']:,} industries",
         **{name: facts[name] for name in told},
     )
+
+
+def _tell_notes(answer: Answer, report: LoadReport) -> None:
+    from coagg.etl.firms.headers import told_not_found
+
+    for note in report.facts.get("notes", ()):
+        answer.note(note)
+    if not_found := report.facts.get("columns_not_found"):
+        answer.note(told_not_found(report.layout, not_found))
 
 
 @app.command("reference")

@@ -34,6 +34,7 @@ class Opened:
     mapping: layouts.Mapping
     country: str
     datum: str | None
+    not_found: dict[str, str | None]  # columns of the layout that the file lacks
 
 
 def open_file(
@@ -54,7 +55,8 @@ def open_file(
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
         firm_rows.check_datum(country, stated)
-    return Opened(table, mapping, country, stated)
+    not_found = chosen.not_found(table.headers, survey_year)
+    return Opened(table, mapping, country, stated, not_found)
 
 
 def inputs(

@@ -13,7 +13,6 @@ import difflib
 import hashlib
 import itertools
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ from typing import NamedTuple
 
 from coagg.errors import CoaggError
 from coagg.etl.coordinates import ALL_DATUMS
+from coagg.etl.firms.headers import LIKE, nearest_header, normalised
 
 LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "layouts"
 
@@ -57,7 +57,6 @@ OUTPUT_UNITS = {
 }
 _SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification", "@encoding")
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
-_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 _HEADERS_SHOWN = 60
 
 HOW_TO = """\
@@ -200,6 +199,20 @@ class Layout:
             classification=settings["@classification"],
         )
 
+    def not_found(self, headers: Sequence[str], survey_year: int) -> dict[str, str | None]:
+        """Columns it names for the year that the file lacks, each with the header most like it.
+
+        Only headers that are no column of ours count as like.
+        """
+        heading = self.heading(survey_year) or ""
+        columns, _ = self._find(headers, heading)
+        unused = [header for header in headers if header not in columns.values()]
+        return {
+            column: nearest_header([column, *wanted], unused, LIKE)
+            for column, header in columns.items()
+            if header is None and (wanted := self.alternatives(column, heading))
+        }
+
     def _find(self, headers: Sequence[str], heading: str) -> tuple[dict[str, str | None], set[str]]:
         by_form: dict[str, str] = {}
         twice = set()
@@ -238,23 +251,6 @@ class Layout:
             f"its headers: {shown}{f' and {more} more' if more > 0 else ''}. "
             "Name another --layout, or write one (coagg layouts shows how)"
         )
-
-
-def normalised(header: str) -> str:
-    """A header for comparison: without blanks and BOM, half-width, in lower case."""
-    text = unicodedata.normalize("NFKC", header).casefold()
-    return "".join(c for c in text if not c.isspace() and c not in _INVISIBLE)
-
-
-def nearest_header(wanted: Sequence[str], headers: Sequence[str]) -> str | None:
-    """The header most like one of the wanted ones, or None when none is like any."""
-    best, best_likeness = None, 0.4
-    for header in headers:
-        for name in wanted:
-            likeness = difflib.SequenceMatcher(None, normalised(name), normalised(header)).ratio()
-            if likeness > best_likeness:
-                best, best_likeness = header, likeness
-    return best
 
 
 def list_layouts() -> list[str]:

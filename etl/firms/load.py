@@ -151,6 +151,7 @@ def load_firms(
             "classification_shares": scan.shares,
             "encoding_confidence": table.encoding_confidence,
             "notes": table.notes,
+            "columns_not_found": opened.not_found,
         }
         if report.rows_clean == 0:
             reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())

@@ -78,7 +78,8 @@ def load_citations(
         report = ledger.InputReport(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
         )
-        report.facts |= {"encoding_confidence": table.encoding_confidence}
+        report.facts = {"encoding_confidence": table.encoding_confidence}
+        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         unreadable = impossible = 0
         for pairs in _pairs(table, columns, chosen):
             clean, refused, bad = _cleaned(pairs, columns, chosen)

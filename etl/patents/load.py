@@ -66,7 +66,8 @@ def load_patents(
         report = ledger.InputReport(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
         )
-        report.facts |= {"encoding_confidence": table.encoding_confidence}
+        report.facts = {"encoding_confidence": table.encoding_confidence}
+        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         today = datetime.date.today()
         for batch in patent_rows.patent_batches(table, columns, chosen, today):
             ledger.copy_table(connection, "incoming_patent", batch.clean)

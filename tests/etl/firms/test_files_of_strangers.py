@@ -8,6 +8,8 @@ import pytest
 from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl.files.readers import open_table
+from coagg.etl.firms.headers import told_not_found
+from coagg.etl.firms.layouts import load_layout
 from coagg.etl.firms.load import LoadReport, load_firms
 
 STRANGERS = Path(__file__).parents[2] / "data" / "strangers"
@@ -129,3 +131,42 @@ def test_every_unit_of_a_stata_date_has_its_year(tmp_path):
         "tq": "2005-Q4", "th": "2005-H2", "ty": "2005",
     }  # fmt: skip
     assert set(second.values()) == {None}
+
+
+# Columns and codes
+
+
+def test_optional_columns_that_are_not_found_are_told_with_what_may_be_meant(db_settings):
+    report = load(db_settings, "base.csv", layout=str(STRANGERS / "layout_typo.csv"))
+    assert report.facts["columns_not_found"] == {
+        "firm_id": "firm_id",
+        "firm_name": "firm_name",
+        "output": "output",
+        "employment": "employment",
+    }
+    kept = "SELECT counts -> 'facts' -> 'columns_not_found' ->> 'output' FROM ops.load"
+    assert ask(db_settings, kept) == [("output",)]
+
+
+def test_the_answer_tells_columns_that_are_not_found():
+    layout = load_layout(STRANGERS / "layout_typo.csv")
+    headers = ["firm_id", "industry_code", "lon", "lat", "sum_of_assets"]
+    found = layout.not_found(headers, 2004)
+    assert found["firm_id"] == "firm_id"
+    assert found["output"] is None
+    line = told_not_found("layout_typo", found)
+    assert "layout layout_typo gives them: firm_id (is it 'firm_id'?)" in line
+    assert line.endswith("output, employment")
+
+
+@pytest.mark.parametrize("known", [0, 2])
+def test_codes_that_hardly_any_is_known_of_do_not_replace_a_good_year(db_settings, tmp_path, known):
+    load(db_settings, "base.csv")
+    frame = pd.read_csv(STRANGERS / "base.csv", dtype=str)
+    frame.loc[known:, "industry_code"] = [f"99{n:02d}" for n in range(len(frame) - known)]
+    frame.to_csv(path := tmp_path / "unknown.csv", index=False)
+    with pytest.raises(CoaggError, match=r"known codes share .*\(at least 50% .*--accept"):
+        load(db_settings, path)
+    files = "SELECT file_name FROM ops.load WHERE superseded_at IS NULL"
+    assert ask(db_settings, files) == [("base.csv",)]
+    assert load(db_settings, path, accept="a classification of our own").rows_clean == 24
