@@ -19,6 +19,7 @@ from coagg.cli.options import (
     InputFile,
     Json,
     Layout,
+    Sheet,
     SurveyYear,
 )
 from coagg.console import Answer, prepared, progress
@@ -61,6 +62,7 @@ def load_firms(
         ),
     ] = None,
     encoding: Encoding = None,
+    sheet: Sheet = None,
     pile_up_min: Annotated[
         int,
         typer.Option(
@@ -97,6 +99,7 @@ def load_firms(
             accept=accept,
             dry_run=dry_run,
             encoding=encoding,
+            sheet=sheet,
             progress=bar.stage,
         )
     with Answer(json) as answer:

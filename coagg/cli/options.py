@@ -134,6 +134,10 @@ Layout = Annotated[
         "Default: found by the headers."
     ),
 ]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="Sheet of a workbook. Default: the one that has the headers."),
+]
 Encoding = Annotated[
     str | None,
     typer.Option(

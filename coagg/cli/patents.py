@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coagg.cli.counts import KEPT, Counted, rows_table, told_encoding
-from coagg.cli.options import Accept, Dataset, DryRun, Encoding, Json, Layout
+from coagg.cli.options import Accept, Dataset, DryRun, Encoding, Json, Layout, Sheet
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def load_patents(
     dataset: Dataset = None,
     layout: Layout = None,
     encoding: Encoding = None,
+    sheet: Sheet = None,
     accept: Accept = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -48,6 +49,7 @@ def load_patents(
         dataset=dataset,
         layout=layout,
         encoding=encoding,
+        sheet=sheet,
         accept=accept,
         dry_run=dry_run,
     )
@@ -58,6 +60,7 @@ def load_citations(
     dataset: Dataset = None,
     layout: Layout = None,
     encoding: Encoding = None,
+    sheet: Sheet = None,
     accept: Accept = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -76,6 +79,7 @@ def load_citations(
         dataset=dataset,
         layout=layout,
         encoding=encoding,
+        sheet=sheet,
         accept=accept,
         dry_run=dry_run,
     )

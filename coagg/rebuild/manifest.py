@@ -54,6 +54,7 @@ class FirmFile:
     layout: str | None = None
     datum: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
     accept: str | None = None
 
 
@@ -64,6 +65,7 @@ class InputFile:
     file: Path
     layout: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
     accept: str | None = None
 
 

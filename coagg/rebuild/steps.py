@@ -129,6 +129,7 @@ class Chain:
             "datum": file.datum,
             "country": file.country,
             "encoding": file.encoding,
+            "sheet": file.sheet,
         }
 
         def run() -> str:
@@ -147,7 +148,10 @@ class Chain:
     def _input(self, kind: str, listed: InputFile, needs: tuple[str, ...] = ()) -> Step:
         of_patents = kind == "patents"
         why = patents.why_load if of_patents else citations.why_load
-        file, said = listed.file, dict[str, Any](layout=listed.layout, encoding=listed.encoding)
+        file, said = (
+            listed.file,
+            dict[str, Any](layout=listed.layout, encoding=listed.encoding, sheet=listed.sheet),
+        )
 
         def run() -> str:
             load = patents.load_patents if of_patents else citations.load_citations

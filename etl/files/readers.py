@@ -17,7 +17,8 @@ from coagg.etl.files import encodings
 from coagg.etl.files.delimited import DelimitedFile
 from coagg.etl.files.table_file import Batch, FileState, TableFile, open_binary
 from coagg.etl.files.text_records import Malformed
-from coagg.etl.files.typed_files import ParquetFile, StataFile, WorkbookFile
+from coagg.etl.files.typed_files import ParquetFile, StataFile
+from coagg.etl.files.workbooks import Fits, WorkbookFile
 
 __all__ = ["Batch", "Malformed", "TableFile", "open_table"]
 
@@ -44,8 +45,18 @@ _OTHERS = (
 )
 
 
-def open_table(path: Path | str, encoding: str | None = None) -> TableFile:
-    """Open a table for reading; `encoding` of its text, found out by default.
+def open_table(
+    path: Path | str,
+    encoding: str | None = None,
+    *,
+    sheet: str | None = None,
+    fits: Fits | None = None,
+) -> TableFile:
+    """Open a table for reading.
+
+    `encoding` of its text and `sheet` of a workbook are found out by default; `fits` says of a
+    line of cells whether it holds the headers wanted, so that titles above them, and other sheets,
+    are told from them.
 
     Raises CoaggError in one line when there is no readable file, it is empty, its format or
     encoding is not known, it is damaged, or it has no rows under one header with unique names.
@@ -56,12 +67,23 @@ def open_table(path: Path | str, encoding: str | None = None) -> TableFile:
         start = file.read(_SNIFFED_BYTES)
     if not start:
         raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-    table = _open(path, state, start, encodings.checked(encoding) if encoding else None)
+    table = _open(
+        path, state, start, encodings.checked(encoding) if encoding else None, sheet, fits
+    )
     table.check_unchanged()
     return table
 
 
-def _open(path: Path, state: FileState, start: bytes, stated: str | None) -> TableFile:
+def _open(
+    path: Path,
+    state: FileState,
+    start: bytes,
+    stated: str | None,
+    sheet: str | None,
+    fits: Fits | None,
+) -> TableFile:
+    if sheet is not None and not start.startswith(_ZIP):
+        raise CoaggError(f"{path}: is no workbook and has no sheets; leave out --sheet")
     if start.startswith(_GZIP):
         inner = _unpacked_start(path)
         if not inner.strip():
@@ -79,7 +101,7 @@ def _open(path: Path, state: FileState, start: bytes, stated: str | None) -> Tab
     if start.startswith(_ZIP):
         if not _is_workbook(path):
             raise CoaggError(f"{path}: is a zip archive but no .xlsx; unpack it first")
-        return WorkbookFile(path, state)
+        return WorkbookFile(path, state, sheet, fits)
     wide = _require_text(path, start, stated)
     return DelimitedFile(path, state, gzipped=False, stated=stated, wide=wide)
 

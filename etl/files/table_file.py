@@ -98,6 +98,7 @@ class TableFile(ABC):
     format: str
     encoding: str | None
     encoding_confidence: float | None = None
+    sheet: str | None = None
     headers: list[str]
     sha256: str
     bytes: int

@@ -1,4 +1,4 @@
-"""Tables whose format carries types: Excel workbooks, Stata files, Parquet.
+"""Tables whose format carries types: Stata files and Parquet; workbooks are in `workbooks`.
 
 Values come out as text: whole numbers without a decimal point, other numbers in their shortest
 form, leading zeros of text columns as they are. A file that keeps codes as numbers has lost their
@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fastexcel
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
@@ -37,7 +35,7 @@ _CELLS_HELD = 2_000_000  # of a Stata file, read through Python objects
 _JOINER = "\x1e"
 
 
-class _TypedFile(TableFile):
+class TypedFile(TableFile):
     """A file that its library reads from disk; hashed first."""
 
     encoding: str | None = None
@@ -48,7 +46,7 @@ class _TypedFile(TableFile):
             self.sha256, self.bytes = HashedFile(file).finish()
 
     @contextmanager
-    def _library(self) -> Iterator[None]:
+    def library(self) -> Iterator[None]:
         """Turn whatever a library says of a damaged file into one line.
 
         On bytes that only resemble their format the libraries raise errors of any type, and
@@ -70,69 +68,7 @@ class _TypedFile(TableFile):
             ) from None
 
 
-class WorkbookFile(_TypedFile):
-    """The first sheet of an Excel workbook.
-
-    The library reads a sheet whole, so memory grows with it (some 100 bytes a cell while opening).
-    Rows without any value are no rows.
-    """
-
-    format = "xlsx"
-
-    def __init__(self, path: Path, state: FileState) -> None:
-        """Read the first sheet. Raises CoaggError."""
-        super().__init__(path, state)
-        limits.check_workbook(path)
-        with self._library():
-            workbook = fastexcel.read_excel(path.read_bytes())
-            sheet = self._sheet(workbook, 0)
-            others = [
-                n
-                for n in range(1, len(workbook.sheet_names))
-                if self._continues(workbook, n, sheet)
-            ]
-        if others:
-            names = ", ".join(workbook.sheet_names[n] for n in others)
-            raise CoaggError(
-                f"{path}: sheet {names} holds more rows under the same header; "
-                "save each sheet as a file, or all as one csv"
-            )
-        if sheet.num_rows == 0:
-            raise CoaggError(f"{path}: its first sheet is empty; put the table there")
-        self.headers = checked_headers(path, [column[0].as_py() for column in sheet.columns])
-        self._rows = sheet.slice(1).rename_columns(self.headers)
-        if self._rows.num_rows == 0:
-            raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
-
-    @staticmethod
-    def _sheet(workbook: fastexcel.ExcelReader, number: int, rows: int | None = None) -> pa.Table:
-        """Rows of a sheet that hold anything, columns that hold anything; all as strings."""
-        loaded = workbook.load_sheet(number, header_row=None, n_rows=rows, dtypes="string")
-        if loaded.width == 0 or loaded.height == 0:
-            return pa.table({})
-        sheet = pa.Table.from_batches([loaded.to_arrow()])
-        sheet = sheet.select([n for n, c in enumerate(sheet.columns) if c.null_count < len(c)])
-        empty = np.ones(sheet.num_rows, dtype=bool)
-        for column in sheet.columns:
-            empty &= column.is_null().to_numpy()
-        return sheet.filter(pa.array(~empty)) if empty.any() else sheet
-
-    @classmethod
-    def _continues(cls, workbook: fastexcel.ExcelReader, number: int, sheet: pa.Table) -> bool:
-        other = cls._sheet(workbook, number, rows=2)
-        return (
-            sheet.num_rows > 0
-            and other.num_rows > 1
-            and other.slice(0, 1).to_pylist() == sheet.slice(0, 1).to_pylist()
-        )
-
-    def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
-        for start in range(0, self._rows.num_rows, rows):
-            part = self._rows.select(columns).slice(start, rows)
-            yield without_nul(_text_table(part, self.path), start + 1)
-
-
-class StataFile(_TypedFile):
+class StataFile(TypedFile):
     """A Stata file of any version.
 
     Versions before 118 do not say their encoding, and newer ones are wrong about it when old
@@ -149,7 +85,7 @@ class StataFile(_TypedFile):
         if stated in encodings.WIDE:
             raise CoaggError(f"{path}: a Stata file is never in {stated}; leave out --encoding")
         self._stated = stated
-        with self._library():
+        with self.library():
             self._describe()
 
     def _describe(self) -> None:
@@ -200,7 +136,7 @@ class StataFile(_TypedFile):
         return as_labels
 
     def _read(self, **options: Any) -> tuple[Any, Any]:
-        with self._library():
+        with self.library():
             return pyreadstat.read_dta(
                 str(self.path),
                 encoding="LATIN1",
@@ -225,7 +161,7 @@ class StataFile(_TypedFile):
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
         names = dict(zip(self.headers, self._names, strict=True))
         for start, values in self._chunks([names[header] for header in columns], rows):
-            with self._library():
+            with self.library():
                 arrays = [self._column(names[header], values[names[header]]) for header in columns]
             yield without_nul(pa.table(arrays, names=columns), start + 1)
 
@@ -258,7 +194,7 @@ class StataFile(_TypedFile):
         return encodings.decode_marked(data, self.encoding or "utf-8")
 
 
-class ParquetFile(_TypedFile):
+class ParquetFile(TypedFile):
     """A Parquet file of flat columns."""
 
     format = "parquet"
@@ -267,14 +203,14 @@ class ParquetFile(_TypedFile):
         """Read the footer. Raises CoaggError."""
         super().__init__(path, state)
         with self._opened() as file:
-            with self._library():
+            with self.library():
                 names = file.schema_arrow.names
             self.headers = checked_headers(path, names)
             if file.metadata.num_rows == 0:
                 raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
 
     def _opened(self) -> pyarrow.parquet.ParquetFile:
-        with self._library():
+        with self.library():
             return pyarrow.parquet.ParquetFile(self.path)
 
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
@@ -284,16 +220,16 @@ class ParquetFile(_TypedFile):
             received = [names[header] for header in columns]
             for header in columns:
                 _refuse_nested(self.path, header, file.schema_arrow.field(names[header]).type)
-            with self._library():
+            with self.library():
                 at_once = repeats.parquet_rows(self.path, received, rows)
             batches = file.iter_batches(at_once, columns=received, use_threads=False)
             while True:
-                with self._library():
+                with self.library():
                     batch = next(batches, None)
                     if batch is None:
                         break
                     part = pa.Table.from_batches([batch]).select(received).rename_columns(columns)
-                    text = _text_table(part, self.path)
+                    text = text_table(part, self.path)
                 yield without_nul(text, first_row)
                 first_row += part.num_rows
             if first_row != file.metadata.num_rows + 1:
@@ -305,7 +241,8 @@ def _refuse_nested(path: Path, header: str, kind: pa.DataType) -> None:
         raise CoaggError(f"{path}: column {header} holds {kind} values; flatten it to one a row")
 
 
-def _text_table(part: pa.Table, path: Path) -> pa.Table:
+def text_table(part: pa.Table, path: Path) -> pa.Table:
+    """All columns of a table as text. Raises CoaggError for nested ones."""
     arrays = []
     for header, column in zip(part.column_names, part.columns, strict=True):
         _refuse_nested(path, header, column.type)

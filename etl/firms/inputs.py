@@ -44,11 +44,18 @@ def open_file(
     datum: str | None,
     country: str | None,
     encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Opened:
     """Open a file of firms; arguments and errors are those of `load_firms`."""
     named = layouts.load_layout(layout) if layout else None
     stated = named.encoding(survey_year) if named else None
-    table = readers.open_table(path, encoding or stated)
+    known = [named] if named else [layouts.load_layout(name) for name in layouts.list_layouts()]
+    table = readers.open_table(
+        path,
+        encoding or stated,
+        sheet=sheet,
+        fits=lambda headers: any(one.missing(headers, survey_year) == [] for one in known),
+    )
     chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
     mapping = chosen.map(table.headers, survey_year, file=path)
     country = country or mapping.country or "CN"
@@ -70,6 +77,7 @@ def inputs(
         {
             "file": opened.table.sha256,
             "encoding": opened.table.encoding,
+            "sheet": opened.table.sheet,
             "layout": mapping,
             "datum": opened.datum,
             "cleaning": asdict(cleaning),
@@ -126,12 +134,13 @@ def why_load(
     country: str | None = None,
     cleaning: CleaningSettings | None = None,
     encoding: str | None = None,
+    sheet: str | None = None,
 ) -> str | None:
     """Why `load_firms` would load the file; None when it would find it unchanged.
 
     Arguments and errors are those of `load_firms`; nothing is written.
     """
-    opened = open_file(path, survey_year, layout, datum, country, encoding)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
     made_from = inputs(connection, opened, cleaning or CleaningSettings())
     return why_of(connection, opened.country, survey_year, made_from)
 

@@ -74,12 +74,13 @@ def load_firms(
     accept: str | None = None,
     dry_run: bool = False,
     encoding: str | None = None,
+    sheet: str | None = None,
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
 
     `encoding` of its text: the layout's, or found out by what the text reads like; a toss-up is
-    an error.
+    an error. `sheet` of a workbook: the one that has the headers.
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
     settings changes nothing. A year that moves further than `limits` allow is taken only with a
@@ -88,7 +89,7 @@ def load_firms(
     cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
-    opened = open_file(path, survey_year, layout, datum, country, encoding)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
     table, mapping, country = opened.table, opened.mapping, opened.country
 
     with database.connect(settings) as connection, YearLock(settings, country, survey_year):

@@ -54,6 +54,7 @@ def load_citations(
     accept: str | None = None,
     dry_run: bool = False,
     encoding: str | None = None,
+    sheet: str | None = None,
     progress: patents.Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load the citations of `path` as `dataset` (by default its name), in place of its old ones.
@@ -63,7 +64,7 @@ def load_citations(
     with a reason, `accept`; with `dry_run` everything is done and nothing kept. Raises CoaggError
     in one line when the file cannot be taken; the data base is then as it was.
     """
-    opened = patents.open_file(path, layout, KIND, encoding)
+    opened = patents.open_file(path, layout, KIND, encoding, sheet)
     table, chosen, columns = opened
     dataset = dataset or patents.dataset_name(path)
     with database.connect(settings) as connection:
@@ -133,9 +134,10 @@ def why_load(
     dataset: str | None = None,
     layout: str | None = None,
     encoding: str | None = None,
+    sheet: str | None = None,
 ) -> str | None:
     """Why `load_citations` would load the file; None when it would find it unchanged."""
-    made_from = inputs(connection, patents.open_file(path, layout, KIND, encoding))
+    made_from = inputs(connection, patents.open_file(path, layout, KIND, encoding, sheet))
     return ledger.why_of(connection, KIND, dataset or patents.dataset_name(path), made_from)
 
 

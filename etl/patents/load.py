@@ -44,6 +44,7 @@ def load_patents(
     accept: str | None = None,
     dry_run: bool = False,
     encoding: str | None = None,
+    sheet: str | None = None,
     progress: Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load `path` as the patents of `dataset` (by default its name), in place of what that held.
@@ -53,7 +54,7 @@ def load_patents(
     `dry_run` everything is done and nothing kept. Raises CoaggError in one line when the file
     cannot be taken; the data base is then as it was.
     """
-    opened = open_file(path, layout, KIND, encoding)
+    opened = open_file(path, layout, KIND, encoding, sheet)
     table, chosen, columns = opened
     dataset = dataset or dataset_name(path)
     with database.connect(settings) as connection:
@@ -106,14 +107,32 @@ class Opened(NamedTuple):
     def parts(self) -> dict[str, object]:
         """What of it a load is made from: its bytes, and what its layout says."""
         said = [self.columns, self.layout.settings]
-        read = {"file": self.table.sha256, "encoding": self.table.encoding}
+        read = {
+            "file": self.table.sha256,
+            "encoding": self.table.encoding,
+            "sheet": self.table.sheet,
+        }
         return {**read, "layout": said}
 
 
-def open_file(path: Path, layout: str | None, kind: str, encoding: str | None = None) -> Opened:
+def open_file(
+    path: Path,
+    layout: str | None,
+    kind: str,
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> Opened:
     """Open a file with the named layout, or the one that fits. Raises CoaggError in one line."""
     stated = patent_layouts.load_layout(layout).settings["@encoding"] if layout else None
-    table = patent_trs.open_patents(path, encoding or stated)
+    known = [layout] if layout else patent_layouts.list_layouts()
+    table = patent_trs.open_patents(
+        path,
+        encoding or stated,
+        sheet=sheet,
+        fits=lambda headers: any(
+            not patent_layouts.load_layout(name).missing(headers, kind) for name in known
+        ),
+    )
     chosen = patent_layouts.choose(layout, table.headers, kind, path)
     return Opened(table, chosen, chosen.map(table.headers, kind, path))
 
@@ -135,9 +154,10 @@ def why_load(
     dataset: str | None = None,
     layout: str | None = None,
     encoding: str | None = None,
+    sheet: str | None = None,
 ) -> str | None:
     """Why `load_patents` would load the file; None when it would find it unchanged."""
-    made_from = inputs(open_file(path, layout, KIND, encoding))
+    made_from = inputs(open_file(path, layout, KIND, encoding, sheet))
     return ledger.why_of(connection, KIND, dataset or dataset_name(path), made_from)
 
 

@@ -27,6 +27,7 @@ from coagg.etl.files.table_file import (
     open_binary,
 )
 from coagg.etl.files.text_records import KEPT_CHARS, MAX_LINE_BYTES, Malformed, line_blocks
+from coagg.etl.files.workbooks import Fits
 
 RECORD = "<REC>"
 _LABEL = re.compile(r"<([^<>=\n]{1,60})>=(.*)")
@@ -36,10 +37,16 @@ _PART_RECORDS = 2_000
 _SNIFFED_BYTES = 4_096
 
 
-def open_patents(path: Path | str, encoding: str | None = None) -> TableFile:
+def open_patents(
+    path: Path | str,
+    encoding: str | None = None,
+    *,
+    sheet: str | None = None,
+    fits: Fits | None = None,
+) -> TableFile:
     """Open a patent file: the office's raw text when it begins with <REC>, else any table.
 
-    `encoding` of its text, found out by default.
+    Arguments are those of `readers.open_table`.
 
     Raises CoaggError like `readers.open_table`.
     """
@@ -53,11 +60,13 @@ def open_patents(path: Path | str, encoding: str | None = None) -> TableFile:
             with gzip.open(path) as packed:
                 start = packed.read1(_SNIFFED_BYTES)
         except (OSError, EOFError, zlib.error):
-            return readers.open_table(path, encoding)  # says what is wrong with it
+            return readers.open_table(
+                path, encoding, sheet=sheet, fits=fits
+            )  # says what is wrong with it
     if start.removeprefix(encodings.UTF8_BOM).lstrip().startswith(RECORD.encode()):
         stated = encodings.checked(encoding) if encoding else None
         return TrsFile(path, state, gzipped, stated)
-    return readers.open_table(path, encoding)
+    return readers.open_table(path, encoding, sheet=sheet, fits=fits)
 
 
 class TrsFile(TableFile):

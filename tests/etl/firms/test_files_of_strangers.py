@@ -1,9 +1,12 @@
 """Firms in files as strangers have them: read as meant, or refused in a line, never in silence."""
 
+import csv
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.workbooks import write_xlsx
 
 from coagg import database
 from coagg.errors import CoaggError
@@ -170,3 +173,69 @@ def test_codes_that_hardly_any_is_known_of_do_not_replace_a_good_year(db_setting
     files = "SELECT file_name FROM ops.load WHERE superseded_at IS NULL"
     assert ask(db_settings, files) == [("base.csv",)]
     assert load(db_settings, path, accept="a classification of our own").rows_clean == 24
+
+
+# Workbooks
+
+
+def test_rows_of_the_same_table_on_another_sheet_are_not_left_out(db_settings):
+    told = refused(db_settings, "sheets_other_order.xlsx")
+    assert "holds more rows under the same header (12)" in told
+    assert "--sheet" in told
+    report = load(db_settings, "sheets_other_order.xlsx", sheet="B")
+    assert report.rows_clean == 12
+    assert "sheet B was read; not read: A (13 rows)" in report.facts["notes"][0]
+
+
+def test_the_sheet_that_has_the_headers_is_read_and_named(db_settings):
+    report = load(db_settings, "sheets_notes_first.xlsx")
+    assert report.rows_clean == 24
+    (note,) = report.facts["notes"]
+    assert "was read; not read: " in note
+
+
+def test_a_sheet_that_is_not_there_is_said_with_those_that_are(db_settings):
+    assert "has no sheet 'C'; there are A, B" in refused(
+        db_settings, "sheets_other_order.xlsx", sheet="C"
+    )
+    assert "has no sheets; leave out --sheet" in refused(db_settings, "base.csv", sheet="A")
+
+
+def test_errors_and_formulas_without_a_value_are_flagged(db_settings):
+    report = load(db_settings, "cells_formula_error.xlsx")
+    assert report.flags["output_unreadable"] == report.flags["employment_unreadable"] == 24
+    assert report.facts["notes"][0].startswith("48 cells are errors or formulas without a stored")
+    said = "SELECT unreadable FROM clean.firm ORDER BY row_number LIMIT 1"
+    assert ask(db_settings, said) == [({"output": "#N/A", "employment": "=5+10"},)]
+
+
+def test_a_title_above_the_header_of_a_sheet(db_settings, tmp_path):
+    rows = list(csv.reader((STRANGERS / "base.csv").read_text().splitlines()))
+    path = write_xlsx(tmp_path / "x.xlsx", {"all": [["Firms of 2004", None], [None], *rows]})
+    report = load(db_settings, path)
+    assert report.rows_clean == 24
+    assert report.facts["notes"] == ["1 rows above the header were left out"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ('<c t="e"><f>1/0</f><v>#DIV/0!</v></c>', "#DIV/0!"),
+        ("<c r='B2' t='e'><v>#REF!</v></c>", "#REF!"),
+        ('<c r="B2"><f>A1*2</f></c>', "=A1*2"),
+        ('<c r="B2"><f>A1*2</f><v/></c>', "=A1*2"),
+        ('<c r="B2" s="1" t="n"><f t="shared" si="0"/><v></v></c>', "=formula"),
+        ('<c r="B2"><f>A1*2</f><v>5</v></c>', "5"),
+        ('<c r="B2" t="str"><f>IF(A1,"","x")</f><v></v></c>', None),
+    ],
+)
+def test_a_cell_that_is_no_value_comes_out_as_its_text(tmp_path, cell, value):
+    path = write_xlsx(tmp_path / "x.xlsx", {"a": [["x", "y"], [1, "HERE"], [2, "z"]]})
+    made = tmp_path / "y.xlsx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            xml = old.read(name).decode()
+            here = '<c t="inlineStr"><is><t xml:space="preserve">HERE</t></is></c>'
+            new.writestr(name, xml.replace(here, cell))
+    (batch,) = open_table(made).batches()
+    assert batch.table["y"].to_pylist() == [value, "z"]
