@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,9 @@ from coagg.errors import CoaggError
 from coagg.etl.files import encodings, limits
 from coagg.etl.files.table_file import (
     MAX_COLUMNS,
+    MOST_ABOVE,
     FileState,
+    Fits,
     HashedFile,
     TableFile,
     checked_headers,
@@ -36,6 +39,7 @@ from coagg.etl.files.text_records import (
 DELIMITERS = (",", "\t", "|", ";")
 _FORMATS = {",": "csv", "\t": "tsv"}
 _SAMPLE_LINES = 200
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 
 
 class DelimitedFile(TableFile):
@@ -48,10 +52,12 @@ class DelimitedFile(TableFile):
         gzipped: bool,
         stated: str | None = None,
         wide: str | None = None,
+        fits: Fits | None = None,
     ) -> None:
         """Read the whole file once: hash, encoding, headers. Raises CoaggError.
 
-        `stated` is the encoding somebody names; `wide` the UTF-16 or UTF-32 its first bytes show.
+        `stated` is the encoding somebody names; `wide` the UTF-16 or UTF-32 its first bytes show;
+        `fits` tells the header line from lines above it.
         """
         super().__init__(path, state)
         self._gzipped = gzipped
@@ -81,13 +87,34 @@ class DelimitedFile(TableFile):
         blank = next((n for n, line in enumerate(lines) if line.strip()), None)
         if blank is None:
             raise CoaggError(f"{path}: begins with blank lines; it needs a header line")
-        self.delimiter = _sniff_delimiter(lines[blank:])
-        self.headers, header_lines = self._read_header(lines[blank:])
-        self._skip_lines = blank + header_lines
+        begin, self.delimiter = self._find_header(lines, blank, fits)
+        self.headers, header_lines = self._read_header(lines[begin:])
+        self._skip_lines = begin + header_lines
         self.format = _FORMATS.get(self.delimiter, "txt") + (".gz" if gzipped else "")
         nothing_else = detector.lines <= len(lines) and not any(lines[self._skip_lines :])
         if nothing_else:
             raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
+
+    def _find_header(self, lines: list[str], first: int, fits: Fits | None) -> tuple[int, str]:
+        """Place of the header line and the delimiter; titles and `sep=` lines stand above it."""
+        stated = _SEPARATOR_LINE.fullmatch(lines[first].strip(" "))
+        if stated:
+            first += 1
+            while first < len(lines) - 1 and not lines[first].strip():
+                first += 1
+            if first == len(lines):
+                raise CoaggError(f"{self.path}: has a line {stated[0]!r} and no header under it")
+        delimiter = stated[1] if stated else _sniff_delimiter(lines[first:])
+        if fits is None or fits(_cells(lines[first:], delimiter)):
+            return first, delimiter
+        for place in range(first + 1, min(first + MOST_ABOVE, len(lines) - 1)):
+            if not lines[place].strip():
+                continue
+            other = stated[1] if stated else _sniff_delimiter(lines[place:])
+            if fits(_cells(lines[place:], other)):
+                self.notes.append(f"line {place + 1} is the header; the lines above were left out")
+                return place, other
+        return first, delimiter
 
     def _read_header(self, lines: list[str]) -> tuple[list[str], int]:
         reader = csv.reader((line + "\n" for line in lines), delimiter=self.delimiter)
@@ -192,6 +219,14 @@ class _ByteStream:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _cells(lines: list[str], delimiter: str) -> list[str]:
+    """Cells of the first record, none where it cannot be split."""
+    try:
+        return next(csv.reader((line + "\n" for line in lines), delimiter=delimiter))
+    except csv.Error:
+        return []
 
 
 def _sniff_delimiter(lines: list[str]) -> str:

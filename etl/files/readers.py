@@ -15,10 +15,10 @@ from pathlib import Path
 from coagg.errors import CoaggError
 from coagg.etl.files import encodings
 from coagg.etl.files.delimited import DelimitedFile
-from coagg.etl.files.table_file import Batch, FileState, TableFile, open_binary
+from coagg.etl.files.table_file import Batch, FileState, Fits, TableFile, open_binary
 from coagg.etl.files.text_records import Malformed
 from coagg.etl.files.typed_files import ParquetFile, StataFile
-from coagg.etl.files.workbooks import Fits, WorkbookFile
+from coagg.etl.files.workbooks import WorkbookFile
 
 __all__ = ["Batch", "Malformed", "TableFile", "open_table"]
 
@@ -91,7 +91,7 @@ def _open(
         if inner.startswith((_GZIP, _ZIP, _PARQUET)) or _is_stata(inner):
             raise CoaggError(f"{path}: what it packs is no text; unpack it first (gunzip)")
         wide = _require_text(path, inner, stated)
-        return DelimitedFile(path, state, gzipped=True, stated=stated, wide=wide)
+        return DelimitedFile(path, state, gzipped=True, stated=stated, wide=wide, fits=fits)
     if _is_stata(start):
         return StataFile(path, state, stated)
     if stated and start.startswith((_PARQUET, _ZIP)):
@@ -103,7 +103,7 @@ def _open(
             raise CoaggError(f"{path}: is a zip archive but no .xlsx; unpack it first")
         return WorkbookFile(path, state, sheet, fits)
     wide = _require_text(path, start, stated)
-    return DelimitedFile(path, state, gzipped=False, stated=stated, wide=wide)
+    return DelimitedFile(path, state, gzipped=False, stated=stated, wide=wide, fits=fits)
 
 
 def _unpacked_start(path: Path) -> bytes:

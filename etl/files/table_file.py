@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -18,6 +18,7 @@ from coagg.etl.files import limits
 from coagg.etl.files.encodings import NUL_RECEIVED
 from coagg.etl.files.text_records import Malformed, as_malformed
 
+MOST_ABOVE = 30  # rows above the header
 MAX_COLUMNS = 4096
 _READ_BYTES = 1 << 20
 
@@ -39,6 +40,10 @@ class Batch(NamedTuple):
         count = self.table.num_rows + len(self.malformed)
         numbers = np.arange(self.first_row, self.first_row + count, dtype=np.int32)
         return np.delete(numbers, [bad.row_number - self.first_row for bad in self.malformed])
+
+
+# Whether a line of cells holds the headers wanted.
+Fits = Callable[[Sequence[str]], bool]
 
 
 class FileState(NamedTuple):

@@ -68,6 +68,36 @@ def numbers(text: pa.Array, *, keep_nan: bool = False) -> Numbers:
     return Numbers(parsed.to_numpy(zero_copy_only=False), unreadable)
 
 
+def has_decimal_comma(text: pa.Array) -> pa.Array:
+    """Where text is a coordinate in degrees with a decimal comma."""
+    return pc.match_substring_regex(half_width(text), r"^[+-]?[0-9]{1,3},[0-9]+$")
+
+
+def with_points(text: pa.Array, *, thousands: bool) -> pa.Array:
+    """Numbers of a file with decimal commas as others have them; other text as it is.
+
+    With `thousands`, points (and blanks) part thousands.
+
+    Examples
+    --------
+    >>> with_points(pa.array(["1,000", "1.000", "1.234.567,5", "120", None]), thousands=True)
+    <pyarrow.lib.StringArray object at ...>
+    [
+      "1.000",
+      "1000",
+      "1234567.5",
+      "120",
+      null
+    ]
+    """
+    plain = half_width(text)
+    if thousands:
+        grouped = pc.match_substring_regex(plain, r"^[+-]?[0-9]{1,3}([. ][0-9]{3})+(,[0-9]+)?$")
+        plain = pc.if_else(grouped, pc.replace_substring_regex(plain, "[. ]", ""), plain)
+    comma = pc.match_substring_regex(plain, r"^[+-]?[0-9]+,[0-9]+$")
+    return pc.if_else(comma, pc.replace_substring(plain, ",", "."), plain)
+
+
 def decimals(text: pa.Array) -> np.ndarray:
     """Digits behind the decimal point of each value, int (n), 0 where there is no point."""
     point = pc.fill_null(pc.find_substring(text, "."), -1).to_numpy()

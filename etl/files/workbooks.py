@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import fastexcel
@@ -14,13 +14,10 @@ import pyarrow as pa
 
 from coagg.errors import CoaggError
 from coagg.etl.files import limits
-from coagg.etl.files.table_file import FileState, checked_headers, without_nul
+from coagg.etl.files.table_file import MOST_ABOVE, FileState, Fits, checked_headers, without_nul
 from coagg.etl.files.text_records import Malformed
 from coagg.etl.files.typed_files import TypedFile, text_table
 
-Fits = Callable[[Sequence[str]], bool]
-
-MOST_ABOVE = 30  # rows above the header
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _ERROR_CELL = re.compile(rb"""(<c\s[^>]*?\bt=)(["'])e\2""")
 _FORMULA_CELL = re.compile(

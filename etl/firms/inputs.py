@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -10,7 +10,7 @@ import psycopg
 from coagg.database import sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, refreshed, why
 from coagg.etl.files import FILE_READER_CODE, readers
-from coagg.etl.firms import FIRM_READER_CODE, layouts
+from coagg.etl.firms import FIRM_READER_CODE, layouts, scan
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.reference import load as reference
 from coagg.settings import SQL
@@ -58,6 +58,9 @@ def open_file(
     )
     chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
     mapping = chosen.map(table.headers, survey_year, file=path)
+    if scan.has_decimal_commas(table, mapping):
+        mapping = replace(mapping, decimal_comma=True)
+        table.notes.append("numbers are read with decimal commas, as its coordinates have them")
     country = country or mapping.country or "CN"
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:

@@ -110,7 +110,8 @@ class Mapping:
     """The headers of one file, found by a layout for a survey year.
 
     `columns` has a key for each of COLUMNS; its value is the file's header, as received, or None.
-    `datum`, `country`, `output_unit` and `classification` are None where the layout is silent.
+    `datum`, `country`, `output_unit` and `classification` are None where the layout is silent;
+    `decimal_comma` is a matter of the file: its numbers are written 120,5.
     """
 
     layout: str
@@ -120,6 +121,7 @@ class Mapping:
     datum: str | None
     output_unit: str | None
     classification: str | None
+    decimal_comma: bool = False
 
 
 @dataclass(frozen=True)

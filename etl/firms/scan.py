@@ -18,6 +18,8 @@ from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
 
 SAMPLE_POINTS = 20_000
+_FIRST_ROWS = 2_000
+_NUMBERS = ("lon", "lat", "output", "employment")
 LEAST_OF_A_YEAR = 0.1  # rows of a year among those of several, against the most
 # Share of ids in the form of an organisation code above which all ids are taken for such.
 ORGANISATION_CODES_SHARE = 0.9
@@ -208,6 +210,21 @@ def _check_years(
     )
 
 
+def has_decimal_commas(table: TableFile, mapping: layouts.Mapping) -> bool:
+    """Whether coordinates are written 120,128605: then 1,000 of the file is one, and 1.000 is not.
+
+    Coordinates decide, as none is as large as a thousand; the first rows are looked at.
+    """
+    headers = [header for name in ("lon", "lat") if (header := mapping.columns[name])]
+    batch = next(table.batches(rows=_FIRST_ROWS, columns=headers))
+    stated = commas = 0
+    for header in headers:
+        text = firm_values.trimmed(batch.table[header].combine_chunks()).drop_null()
+        stated += len(text)
+        commas += int(firm_values.as_mask(firm_values.has_decimal_comma(text)).sum())
+    return 2 * commas > stated
+
+
 def mapped_batches(
     table: TableFile, mapping: layouts.Mapping, columns: Sequence[str]
 ) -> Iterator[Batch]:
@@ -221,4 +238,7 @@ def mapped_text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array
     header = mapping.columns[column]
     if header is None:
         return pa.nulls(batch.table.num_rows, pa.string())
-    return firm_values.trimmed(batch.table[header].combine_chunks())
+    text = firm_values.trimmed(batch.table[header].combine_chunks())
+    if mapping.decimal_comma and column in _NUMBERS:
+        text = firm_values.with_points(text, thousands=column not in ("lon", "lat"))
+    return text

@@ -21,13 +21,13 @@ from coagg.etl.files import encodings, limits, readers
 from coagg.etl.files.table_file import (
     MAX_COLUMNS,
     FileState,
+    Fits,
     HashedFile,
     TableFile,
     checked_headers,
     open_binary,
 )
 from coagg.etl.files.text_records import KEPT_CHARS, MAX_LINE_BYTES, Malformed, line_blocks
-from coagg.etl.files.workbooks import Fits
 
 RECORD = "<REC>"
 _LABEL = re.compile(r"<([^<>=\n]{1,60})>=(.*)")

@@ -239,3 +239,67 @@ def test_a_cell_that_is_no_value_comes_out_as_its_text(tmp_path, cell, value):
             new.writestr(name, xml.replace(here, cell))
     (batch,) = open_table(made).batches()
     assert batch.table["y"].to_pylist() == [value, "z"]
+
+
+# Headers and numbers of text files
+
+
+@pytest.mark.parametrize(
+    ("file", "notes"),
+    [
+        ("header_title_rows.csv", ["line 3 is the header; the lines above were left out"]),
+        ("header_sep_line.csv", []),
+    ],
+)
+def test_a_header_lower_down_is_found(db_settings, file, notes):
+    report = load(db_settings, file)
+    assert (report.rows_clean, report.facts["notes"]) == (24, notes)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+@pytest.mark.parametrize("above", ["Firms\n", "Firms, of 2004; all\n\nsource|x\n", "sep={}\n"])
+def test_lines_above_the_header_in_any_dress(tmp_path, delimiter, above):
+    body = (STRANGERS / "base.csv").read_text().replace(",", delimiter)
+    path = tmp_path / "a.csv"
+    path.write_text(above.format(delimiter) + body)
+    layout = load_layout("demo")
+    table = open_table(path, fits=lambda headers: layout.missing(headers, 2004) == [])
+    assert table.headers[:2] == ["firm_id", "firm_name"]
+    assert sum(batch.table.num_rows for batch in table.batches()) == 24
+
+
+def test_a_separator_line_alone_is_no_table(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("sep=;\n")
+    with pytest.raises(CoaggError, match="no header under it"):
+        open_table(path)
+
+
+def test_decimal_commas(db_settings):
+    load(db_settings, "base.csv")
+    points = "SELECT lon, lat FROM clean.firm ORDER BY row_number"
+    plain = ask(db_settings, points)
+    report = load(db_settings, "decimal_comma.csv", accept="other outputs")
+    assert report.rows_clean == 24
+    assert ask(db_settings, points) == plain
+    first = "SELECT output_thousand_cny FROM clean.firm WHERE row_number = 1"
+    assert ask(db_settings, first) == [(1000.5,)]
+    assert report.facts["notes"] == [
+        "numbers are read with decimal commas, as its coordinates have them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "output", "read"),
+    [
+        ("120,128605", "30,234317", "1,000", 1.0),
+        ("120,128605", "30,234317", "1.000", 1000.0),
+        ("120,128605", "30,234317", "1.234,5", 1234.5),
+        ("120.128605", "30.234317", "1,000", 1000.0),
+    ],
+)
+def test_coordinates_say_what_a_comma_is(db_settings, tmp_path, lon, lat, output, read):
+    path = tmp_path / "a.csv"
+    path.write_text(f"industry_code;lon;lat;output\n1310;{lon};{lat};{output}\n")
+    assert load(db_settings, path).rows_clean == 1
+    assert ask(db_settings, "SELECT output_thousand_cny FROM clean.firm") == [(read,)]
