@@ -80,7 +80,6 @@ def load_citations(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
         )
         report.facts = {"encoding_confidence": table.encoding_confidence}
-        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         unreadable = impossible = 0
         for pairs in _pairs(table, columns, chosen):
             clean, refused, bad = _cleaned(pairs, columns, chosen)
@@ -106,6 +105,7 @@ def load_citations(
         report.flags = {flag: count for flag, count in flags.items() if count}
         _summarise(connection, report)
         patents.refuse_empty(report, path)
+        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         ledger.finish(
             settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
             made_from=made_from, accept=accept, dry_run=dry_run,

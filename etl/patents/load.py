@@ -68,7 +68,6 @@ def load_patents(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
         )
         report.facts = {"encoding_confidence": table.encoding_confidence}
-        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         today = datetime.date.today()
         for batch in patent_rows.patent_batches(table, columns, chosen, today):
             ledger.copy_table(connection, "incoming_patent", batch.clean)
@@ -85,6 +84,7 @@ def load_patents(
         database.run_file(connection, RULES / "40_publish.sql")
         _summarise(connection, report)
         refuse_empty(report, path)
+        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         ledger.finish(
             settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
             made_from=made_from, accept=accept, dry_run=dry_run,
