@@ -55,7 +55,7 @@ OUTPUT_UNITS = {
     "million_cny": 1_000.0,
     "hundred_million_cny": 100_000.0,
 }
-_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification")
+_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification", "@id_digits")
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 _HEADERS_SHOWN = 60
@@ -68,6 +68,7 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
     @datum,wgs84 gcj02 or bd09,bd09,bd09
     @output_unit,cny thousand_cny ten_thousand_cny ...,thousand_cny,thousand_cny
     @classification,a hint where codes alone leave a tie,gbt4754_2002,
+    @id_digits,digits of a whole firm_id: shorter numbers lost their zeros,,
     firm_id,,法人代码,法人代码|组织机构代码
     industry_code,,行业代码,行业代码
     lon,,lon_bd09,经度
@@ -110,7 +111,8 @@ class Mapping:
     """The headers of one file, found by a layout for a survey year.
 
     `columns` has a key for each of COLUMNS; its value is the file's header, as received, or None.
-    `datum`, `country`, `output_unit` and `classification` are None where the layout is silent.
+    `datum`, `country`, `output_unit`, `classification` and `id_digits` are None where the layout is
+    silent.
     """
 
     layout: str
@@ -120,6 +122,7 @@ class Mapping:
     datum: str | None
     output_unit: str | None
     classification: str | None
+    id_digits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,7 @@ class Layout:
             datum=self.datum(heading, columns["lon"]),
             output_unit=settings["@output_unit"],
             classification=settings["@classification"],
+            id_digits=int(settings["@id_digits"]) if settings["@id_digits"] else None,
         )
 
     def _find(self, headers: Sequence[str], heading: str) -> tuple[dict[str, str | None], set[str]]:
@@ -370,6 +374,11 @@ def _read_layout(path: Path) -> Layout:
                 raise CoaggError(
                     f"{path}: {setting} of {heading} is {value!r}; use one of {', '.join(allowed)}"
                 )
+    for heading, value in cells.get("@id_digits", {}).items():
+        if value and not re.fullmatch(r"[1-9][0-9]?", value):
+            raise CoaggError(
+                f"{path}: @id_digits of {heading} is {value!r}; write how many digits an id has"
+            )
     return Layout(path.stem, path, hashlib.sha256(data).hexdigest(), about, years, cells)
 
 

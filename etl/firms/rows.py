@@ -20,7 +20,8 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
-from coagg.etl.firms import industry_codes, layouts, organisation_codes
+from coagg.etl.firms import ids as firm_ids
+from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
 from coagg.etl.firms.scan import CoordinateSample, Scan, coordinate_sample, mapped_text, scan
@@ -71,6 +72,9 @@ REFUSED_SCHEMA = pa.schema(
     ]
 )
 FLAGS = (
+    "firm_id_placeholder",
+    "firm_id_damaged",
+    "firm_id_zero_restored",
     "axes_swapped",
     "low_precision",
     "place_missing",
@@ -197,8 +201,17 @@ class _Cleaner:
         return np.array([year is not None and year != survey_year for year in years], dtype=bool)
 
     def _firm_id(self) -> pa.Array:
-        ids = self.text("firm_id")
-        return organisation_codes.restore_zeros(ids) if self.scan.organisation_codes else ids
+        text = self.text("firm_id")
+        judged = firm_ids.judge(
+            text,
+            cut=self.scan.ids_cut,
+            width=self.mapping.id_digits,
+            check_digit=self.scan.organisation_codes,
+        )
+        self.flags["firm_id_placeholder"] = judged.placeholder
+        self.flags["firm_id_zero_restored"] = judged.zero_restored
+        self._flag("firm_id_damaged", "firm_id", text, judged.damaged)
+        return judged.ids
 
     def _established_year(self) -> pa.Array:
         def founding(text: str) -> int | None:
@@ -254,11 +267,14 @@ class _Cleaner:
     def _flag_unreadable(self, column: str, text: pa.Array, no_value: np.ndarray) -> None:
         """Flag text that gave no value; words for missing are no such text."""
         unreadable = no_value & firm_values.as_mask(firm_values.is_stated(text))
-        if unreadable.any():
-            self.flags[f"{column}_unreadable"] = unreadable
-            self.unreadable[column] = pc.if_else(
-                pa.array(unreadable), text, pa.scalar(None, pa.string())
-            )
+        self._flag(f"{column}_unreadable", column, text, unreadable)
+
+    def _flag(self, flag: str, column: str, text: pa.Array, rows: np.ndarray) -> None:
+        """Raise a flag for rows whose value is not used, and keep the value."""
+        if rows.any():
+            self.flags[flag] = self.flags[flag] | rows
+            held = self.unreadable.get(column, pa.nulls(len(text), pa.string()))
+            self.unreadable[column] = pc.if_else(pa.array(rows), text, held)
 
     def _flag_lists(self, kept: np.ndarray) -> pa.Array:
         raised = np.stack([self.flags[name][kept] for name in FLAGS], axis=1)

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from coagg.errors import CoaggError
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
-from coagg.etl.firms import industry_codes, layouts, organisation_codes
+from coagg.etl.firms import ids as firm_ids
+from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
 
@@ -39,7 +40,8 @@ class Scan:
     `classification` is the one its codes belong to, None where that is not to be told; `shares`
     the share of coded rows each classification knows; `industries` the codes of the one found;
     `code_length` the digits of most codes; `industry_codes` counts repaired codes; `survey_years`
-    counts the years rows state; `organisation_codes` whether firm ids are such.
+    counts the years rows state; `organisation_codes` whether firm ids are such; `ids_cut` whether
+    its long ids went through a program that cannot hold them.
     """
 
     classification: str | None
@@ -49,6 +51,7 @@ class Scan:
     industry_codes: dict[str, int]
     survey_years: dict[int, int]
     organisation_codes: bool
+    ids_cut: bool = False
 
 
 def coordinate_sample(
@@ -109,7 +112,7 @@ def scan(
     firm_points.country_box(country)
     codes: Counter[tuple[str | None, str | None]] = Counter()
     years: Counter[str] = Counter()
-    ids = whole_ids = 0
+    ids = firm_ids.IdCounts()
     wanted = (*firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id")
     for batch in mapped_batches(table, mapping, wanted):
         pairs = pa.table(
@@ -125,9 +128,7 @@ def scan(
             mapped_text(batch, mapping, "survey_year").drop_null()
         ).to_pylist():
             years[row["values"]] += row["counts"]
-        firm_ids = mapped_text(batch, mapping, "firm_id")
-        ids += len(firm_ids) - firm_ids.null_count
-        whole_ids += organisation_codes.count_whole(firm_ids)
+        ids.add(mapped_text(batch, mapping, "firm_id"))
 
     stated = _stated_years(years)
     _check_years(table, mapping, survey_year, stated)
@@ -159,7 +160,9 @@ def scan(
         code_length=length,
         industry_codes=dict(counts),
         survey_years=stated,
-        organisation_codes=country == "CN" and whole_ids > ORGANISATION_CODES_SHARE * ids,
+        organisation_codes=country == "CN"
+        and ids.organisation_codes > ORGANISATION_CODES_SHARE * ids.stated,
+        ids_cut=ids.cut,
     )
 
 

@@ -73,3 +73,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION clean.withdraw_year(text, integer) IS 'Take a survey year out of clean.firm.';
+
+-- Flags and reasons that came after the tables.
+INSERT INTO reference.flag (flag, meaning) VALUES
+    ('firm_id_placeholder', 'The firm id is a word or a sign for none (0, n/a); taken as missing.'),
+    ('firm_id_damaged', 'Digits of the firm id were lost in a spreadsheet (9.13301E+17); taken as missing, see the column unreadable.'),
+    ('firm_id_zero_restored', 'The firm id had lost its leading zeros, which were put back to the length of the register''s ids.')
+ON CONFLICT (flag) DO UPDATE SET meaning = excluded.meaning;
