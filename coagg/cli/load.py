@@ -120,6 +120,8 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         encoding=report.encoding, datum=report.datum, classification=report.classification,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
+    for reason, example in (facts.get("examples") or {}).items():
+        answer.note(f"{reason}: {example}")
     for finding in report.verdict.findings if report.verdict else ():
         taken = f"taken: {report.accepted}" if report.accepted else "needs --accept"
         answer.note(f"{taken}: {finding.line()}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,6 +12,7 @@ import psycopg
 from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl import coordinates
+from coagg.etl.firms import degrees
 from coagg.etl.firms.rows import CoordinateSample
 from coagg.settings import SQL
 
@@ -81,3 +84,48 @@ def choose(stated: str | None, shares: dict[str, dict[str, Any]]) -> tuple[str, 
         f"read as {stated}, but {best} would put {gain:.2%} more of the points inside "
         f"{'their' if measure == 'own' else 'a'} prefecture: is it --datum {best}?"
     )
+
+
+def refuse_packed(path: Path, sample: CoordinateSample) -> None:
+    """Raise CoaggError when the sampled decimals are minutes: points up to 25 km off, unseen."""
+    form = degrees.packed(sample.lon, sample.lat)
+    if form is None:
+        return
+    lon, lat = float(sample.lon[0]), float(sample.lat[0])
+    raise CoaggError(
+        f"{path}: the coordinates look like {form}, not decimal degrees: in {2 * len(sample.lon)} "
+        f"numbers the digits behind the point never say 60 to 99. Row {sample.row_number[0]} has "
+        f"{lon:.4f} {lat:.4f}: write it as {as_text(lon, form)} {as_text(lat, form)}, or as "
+        "decimal degrees"
+    )
+
+
+def as_text(packed: float, form: str) -> str:
+    """A packed number in degrees, minutes and seconds.
+
+    Examples
+    --------
+    >>> as_text(120.0742, "degrees.minutes-seconds"), as_text(120.0742, "degrees.minutes")
+    ('120°07\'42"', "120°07.42'")
+    """
+    whole, behind = f"{packed:.4f}".split(".")
+    if form == "degrees.minutes":
+        return f"{whole}°{behind[:2]}.{behind[2:]}'"
+    return f"{whole}°{behind[:2]}'{behind[2:]}\""
+
+
+def remedy(examples: Mapping[str, str]) -> str:
+    """What to do about coordinates that are no degrees, by an example; empty where it is not known.
+
+    Examples
+    --------
+    >>> remedy({"coordinates_impossible": "row 1, lon '223656.1', lat '3348238.6'"})[:34]
+    'numbers so large are metres of a m'
+    """
+    values = re.findall(r"'-?([0-9]+)(?:\.[0-9]*)?'", examples.get("coordinates_impossible", ""))
+    if len(values) == 2 and all(len(value) >= 4 for value in values):
+        return (
+            "numbers so large are metres of a map projection, or degrees without their point: "
+            "write longitude and latitude in degrees, or say --datum osgb36 of the British grid; "
+        )
+    return ""

@@ -25,8 +25,8 @@ PLACEHOLDERS = frozenset(
         "\\n", "unknown", "missing", "tbd", "tba", "?", "??", "???", "-1", "not_available",
         "not_applicable", "no_id", "no_number", "not_known", "unbekannt", "inconnu",
         "desconocido", "sin_dato", "s/n", "s/d", "k.a.", "#n/a", "#value!", "#ref!", "#name?",
-        "#null!", "#num!", "#div/0!", "#nv", "#valor!", "#wert!", "不详", "不明", "无", "無", "暂无",
-        "未知", "没有", "未填", "空", "待定", "不清楚", "未提供", "不祥", "なし", "없음",
+        "#null!", "#num!", "#div/0!", "#nv", "#valor!", "#wert!", "不详", "不明", "无", "無",
+        "暂无", "未知", "没有", "未填", "空", "待定", "不清楚", "未提供", "不祥", "なし", "없음",
     }
 )  # fmt: skip
 # Nothing but one sign that stands for "no digit here": 0, 00000, 999999999, XXXX, ----.

@@ -77,7 +77,8 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
 Rows: {columns}.
 lon, lat and industry_code are required, the others may be left out. Alternatives are separated
 by |, the first one found in the file counts; where @datum has as many as lon, each header of lon
-has its own datum. industry_code_2 to _4 are read for country GB, whose firms have several. Width
+has its own datum. A column that holds both ("30.72, 104.06", POINT (104.06 30.72)) is named under
+lon and under lat. industry_code_2 to _4 are read for country GB, whose firms have several. Width
 of brackets, blanks and case do not matter.
 Begin with a copy of {folder}/demo.csv, then: coagg load firms FILE --survey-year 2010
 --layout my_layout.csv. A new year is a new column.""".format(
@@ -106,6 +107,14 @@ class LayoutRow(NamedTuple):
     about: str
 
 
+class SecondPoint(NamedTuple):
+    """Further columns of coordinates, read where the first two are empty, and their datum."""
+
+    lon: str
+    lat: str
+    datum: str | None
+
+
 @dataclass(frozen=True)
 class Mapping:
     """The headers of one file, found by a layout for a survey year.
@@ -123,6 +132,7 @@ class Mapping:
     output_unit: str | None
     classification: str | None
     id_digits: int | None = None
+    second_point: SecondPoint | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +206,7 @@ class Layout:
             datum=self.datum(heading, columns["lon"]),
             output_unit=settings["@output_unit"],
             classification=settings["@classification"],
+            second_point=self._second_point(headers, heading, columns),
             id_digits=int(settings["@id_digits"]) if settings["@id_digits"] else None,
         )
 
@@ -212,6 +223,18 @@ class Layout:
             forms = map(normalised, self.alternatives(column, heading))
             found[column] = next((by_form[form] for form in forms if form in by_form), None)
         return found, twice
+
+    def _second_point(
+        self, headers: Sequence[str], heading: str, columns: dict[str, str | None]
+    ) -> SecondPoint | None:
+        """The next pair of alternatives of lon and lat that the file has too."""
+        by_form = {normalised(header): header for header in headers}
+        lons, lats = self.alternatives("lon", heading), self.alternatives("lat", heading)
+        for names in zip(lons, lats, strict=False):
+            lon, lat = (by_form.get(normalised(name)) for name in names)
+            if lon and lat and lon != columns["lon"] and lat != columns["lat"]:
+                return SecondPoint(lon, lat, self.datum(heading, lon))
+        return None
 
     def missing(self, headers: Sequence[str], survey_year: int) -> list[str] | None:
         """Required columns that are not found; None when the layout lacks the year."""

@@ -101,6 +101,8 @@ def load_firms(
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
+        if stated != coordinates.OSGB36:
+            datum_check.refuse_packed(path, sample)
         datums = coordinates.DATUMS if country == "CN" else (stated or "wgs84",)
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
         datum, note = datum_check.choose(stated, shares)
@@ -147,9 +149,9 @@ def load_firms(
             "classification_shares": scan.shares,
         }
         if report.rows_clean == 0:
-            reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())
             raise CoaggError(
-                f"{path}: every one of its {rows_read} rows would be refused ({reasons}); "
+                f"{path}: every one of its {rows_read} rows would be refused "
+                f"({_with_examples(report)}); {datum_check.remedy(report.facts['examples'])}"
                 f"is it layout {mapping.layout}, datum {datum}, country {country}?"
             )
         progress("comparing with other years", 0)
@@ -214,6 +216,12 @@ def _standing(connection: psycopg.Connection, country: str, survey_year: int) ->
         name, survey_year, country, layout, datum, classification, format_, encoding,
         read, clean, refused, counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
     )  # fmt: skip
+
+
+def _with_examples(report: LoadReport) -> str:
+    """Reasons of refused rows with their numbers, each with an example."""
+    examples = report.facts["examples"]
+    return ", ".join(f"{n} {reason}: {examples[reason]}" for reason, n in report.reasons.items())
 
 
 def _verdict(
@@ -357,6 +365,12 @@ def _summarise(connection: psycopg.Connection, report: LoadReport, partition: st
     report.reasons = dict(
         connection.execute(
             "SELECT reason, count(*) FROM incoming_refused GROUP BY reason ORDER BY 2 DESC, 1"
+        ).fetchall()
+    )
+    report.facts["examples"] = dict(
+        connection.execute(
+            "SELECT DISTINCT ON (reason) reason, "
+            "format('row %s, %s', row_number, left(detail, 150)) FROM incoming_refused ORDER BY reason, row_number"
         ).fetchall()
     )
     report.flags = dict(

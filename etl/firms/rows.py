@@ -24,7 +24,15 @@ from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
-from coagg.etl.firms.scan import CoordinateSample, Scan, coordinate_sample, mapped_text, scan
+from coagg.etl.firms.scan import (
+    CoordinateSample,
+    Scan,
+    coordinate_sample,
+    mapped_text,
+    pair_texts,
+    point_texts,
+    scan,
+)
 
 __all__ = [
     "FIRM_SCHEMA",
@@ -76,6 +84,9 @@ FLAGS = (
     "firm_id_damaged",
     "firm_id_zero_restored",
     "axes_swapped",
+    "sign_restored",
+    "degrees_scaled",
+    "second_coordinates",
     "low_precision",
     "place_missing",
     "industry_missing",
@@ -160,11 +171,13 @@ class _Cleaner:
         return mapped_text(self.batch, self.mapping, column)
 
     def clean(self, survey_year: int, datum: str, thousand_cny: float) -> FirmBatch:
-        points = firm_points.read_points(self.text("lon"), self.text("lat"), self.country, datum)
+        points, wgs84 = self._points(datum)
         other_year = self._other_year(survey_year)
         kept = (points.reason == firm_points.KEPT) & ~other_year
         self.flags["axes_swapped"] = points.swapped
         self.flags["low_precision"] = points.low_precision
+        self.flags["sign_restored"] = points.sign_restored
+        self.flags["degrees_scaled"] = points.scaled
         industry_code, industry = self._industry()
         columns = {
             "row_number": pa.array(self.row_numbers),
@@ -182,11 +195,10 @@ class _Cleaner:
             if name in layouts.COLUMNS and name not in columns and name not in ("lon", "lat"):
                 columns[name] = self.text(name)
         keep = pa.array(kept)
-        lon, lat = coordinates.to_wgs84(points.lon[kept], points.lat[kept], datum)
         kept_columns = {name: column.filter(keep) for name, column in columns.items()}
         kept_columns |= {
-            "lon": pa.array(lon),
-            "lat": pa.array(lat),
+            "lon": pa.array(wgs84[0][kept]),
+            "lat": pa.array(wgs84[1][kept]),
             "flags": self._flag_lists(kept),
             "unreadable": self._unreadable(kept),
         }
@@ -195,6 +207,24 @@ class _Cleaner:
         )
         refused = self._refused(points, other_year)
         return FirmBatch(clean, refused, self.batch.table.num_rows + len(self.batch.malformed))
+
+    def _points(self, datum: str) -> tuple[firm_points.Points, tuple[np.ndarray, np.ndarray]]:
+        """Points in the datum of the file, and in WGS-84 (NaN where refused)."""
+        points = firm_points.read_points(
+            *point_texts(self.batch, self.mapping), self.country, datum
+        )
+        used = np.zeros(len(points.lon), dtype=bool)
+        second = self.mapping.second_point
+        if second is not None:
+            texts = pair_texts(self.batch, second.lon, second.lat)
+            further = firm_points.read_points(*texts, self.country, second.datum or datum)
+            points, used = firm_points.filled(points, further)
+            self.flags["second_coordinates"] = used
+        lon, lat = np.full(len(used), np.nan), np.full(len(used), np.nan)
+        kept = points.reason == firm_points.KEPT
+        for rows, of in ((kept & ~used, datum), (used, (second and second.datum) or datum)):
+            lon[rows], lat[rows] = coordinates.to_wgs84(points.lon[rows], points.lat[rows], of)
+        return points, (lon, lat)
 
     def _other_year(self, survey_year: int) -> np.ndarray:
         years = firm_values.by_unique(self.text("survey_year"), firm_values.year_of)
@@ -300,7 +330,7 @@ class _Cleaner:
                 reason, headers = "survey_year_differs", [columns["survey_year"]]
             else:
                 reason = firm_points.REASONS[points.reason[place]]
-                headers = [columns["lon"], columns["lat"]]
+                headers = list(dict.fromkeys([columns["lon"], columns["lat"]]))
             detail = ", ".join(f"{header} {_shown(row[header])}" for header in headers)
             number = int(self.row_numbers[place])
             rows.append((number, reason, detail, json.dumps(row, ensure_ascii=False)))
