@@ -370,7 +370,8 @@ def _summarise(connection: psycopg.Connection, report: LoadReport, partition: st
     report.facts["examples"] = dict(
         connection.execute(
             "SELECT DISTINCT ON (reason) reason, "
-            "format('row %s, %s', row_number, left(detail, 150)) FROM incoming_refused ORDER BY reason, row_number"
+            "format('row %s, %s', row_number, left(detail, 150)) "
+            "FROM incoming_refused ORDER BY reason, row_number"
         ).fetchall()
     )
     report.flags = dict(

@@ -14,7 +14,7 @@ from coagg.etl.firms import load as firms
 from coagg.etl.firms.load import CleaningSettings, load_firms
 
 HEADER = "firm_id,firm_name,place_code,industry_code,output,employment,lon,lat\n"
-FINE = "000000{n:03d},firm {n},5101,3610,100,10,104.0{n:03d}1,30.6{n:03d}1\n"
+FINE = "000001{n:03d},firm {n},5101,3610,100,10,104.0{n:03d}1,30.6{n:03d}1\n"
 
 
 def survey(path, rows=20, extra=""):
