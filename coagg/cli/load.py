@@ -157,7 +157,8 @@ def load_reference(
     agglomerations: Annotated[
         Path | None,
         typer.Option(
-            dir_okay=False, help="Your urban agglomerations, in place of the shipped ones (csv)."
+            dir_okay=False,
+            help="Your urban agglomerations (csv), in place of those of the countries it names.",
         ),
     ] = None,
     classification: Annotated[
