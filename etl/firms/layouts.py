@@ -46,6 +46,7 @@ COLUMNS = (
     "lon",
     "lat",
     "survey_year",
+    "country",
 )
 # Thousand yuan in one unit of output.
 OUTPUT_UNITS = {
@@ -78,7 +79,8 @@ Rows: {columns}.
 lon, lat and industry_code are required, the others may be left out. Alternatives are separated
 by |, the first one found in the file counts; where @datum has as many as lon, each header of lon
 has its own datum. A column that holds both ("30.72, 104.06", POINT (104.06 30.72)) is named under
-lon and under lat. industry_code_2 to _4 are read for country GB, whose firms have several. Width
+lon and under lat. Rows whose country names another one are refused; empty means the file's own.
+industry_code_2 to _4 are read for country GB, whose firms have several. Width
 of brackets, blanks and case do not matter.
 Begin with a copy of {folder}/demo.csv, then: coagg load firms FILE --survey-year 2010
 --layout my_layout.csv. A new year is a new column.""".format(

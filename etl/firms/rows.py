@@ -20,6 +20,7 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
+from coagg.etl.firms import countries as firm_countries
 from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
@@ -173,7 +174,8 @@ class _Cleaner:
     def clean(self, survey_year: int, datum: str, thousand_cny: float) -> FirmBatch:
         points, wgs84 = self._points(datum)
         other_year = self._other_year(survey_year)
-        kept = (points.reason == firm_points.KEPT) & ~other_year
+        other_country = self._other_country()
+        kept = (points.reason == firm_points.KEPT) & ~other_year & ~other_country
         self.flags["axes_swapped"] = points.swapped
         self.flags["low_precision"] = points.low_precision
         self.flags["sign_restored"] = points.sign_restored
@@ -205,7 +207,7 @@ class _Cleaner:
         clean = pa.table(
             [kept_columns[field.name].cast(field.type) for field in FIRM_SCHEMA], FIRM_SCHEMA
         )
-        refused = self._refused(points, other_year)
+        refused = self._refused(points, other_year, other_country)
         return FirmBatch(clean, refused, self.batch.table.num_rows + len(self.batch.malformed))
 
     def _points(self, datum: str) -> tuple[firm_points.Points, tuple[np.ndarray, np.ndarray]]:
@@ -229,6 +231,16 @@ class _Cleaner:
     def _other_year(self, survey_year: int) -> np.ndarray:
         years = firm_values.by_unique(self.text("survey_year"), firm_values.year_of)
         return np.array([year is not None and year != survey_year for year in years], dtype=bool)
+
+    def _other_country(self) -> np.ndarray:
+        own = firm_countries.names(self.country)
+        stated = self.text("country")
+        return firm_values.as_mask(
+            pa.array(
+                firm_values.by_unique(stated, lambda one: firm_countries.plain(one) not in own),
+                pa.bool_(),
+            )
+        )
 
     def _firm_id(self) -> pa.Array:
         text = self.text("firm_id")
@@ -320,14 +332,18 @@ class _Cleaner:
                 told[row] = json.dumps(known, ensure_ascii=False)
         return pa.array(told, pa.string()).filter(pa.array(kept))
 
-    def _refused(self, points: firm_points.Points, other_year: np.ndarray) -> pa.Table:
+    def _refused(
+        self, points: firm_points.Points, other_year: np.ndarray, other_country: np.ndarray
+    ) -> pa.Table:
         columns = self.mapping.columns
-        refused = np.flatnonzero(other_year | (points.reason != firm_points.KEPT))
+        refused = np.flatnonzero(other_year | other_country | (points.reason != firm_points.KEPT))
         rows = []
         received = self.batch.table.take(pa.array(refused)).to_pylist()
         for place, row in zip(refused.tolist(), received, strict=True):
             if other_year[place]:
                 reason, headers = "survey_year_differs", [columns["survey_year"]]
+            elif other_country[place]:
+                reason, headers = "other_country", [columns["country"]]
             else:
                 reason = firm_points.REASONS[points.reason[place]]
                 headers = list(dict.fromkeys([columns["lon"], columns["lat"]]))

@@ -83,3 +83,7 @@ INSERT INTO reference.flag (flag, meaning) VALUES
     ('degrees_scaled', 'Coordinates were whole millionths (or ten-millionths) of degrees and were divided.'),
     ('second_coordinates', 'The first pair of coordinate columns was empty; the point is of the second pair.')
 ON CONFLICT (flag) DO UPDATE SET meaning = excluded.meaning;
+
+INSERT INTO reference.refusal_reason (reason, meaning) VALUES
+    ('other_country', 'The row names another country than the one it was loaded as.')
+ON CONFLICT (reason) DO UPDATE SET meaning = excluded.meaning;
