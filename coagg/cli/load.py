@@ -36,6 +36,13 @@ app.command("citations")(patents.load_citations)
 app.command("input-output")(input_output.load_input_output)
 
 
+class Establishments(StrEnum):
+    """What further rows of a firm at other points are."""
+
+    plants = "plants"
+    repeats = "repeats"
+
+
 class Datum(StrEnum):
     """Datum of the coordinates in a file."""
 
@@ -69,6 +76,12 @@ def load_firms(
         float,
         typer.Option(min=0, max=1, help="and at least this share of its prefecture's firms."),
     ] = 0.005,
+    establishments: Annotated[
+        Establishments,
+        typer.Option(
+            help="Further rows of a firm at other points: plants, kept, or repeats, refused."
+        ),
+    ] = Establishments.plants,
     accept: Accept = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -91,7 +104,7 @@ def load_firms(
             layout=layout,
             datum=datum.value if datum else None,
             country=country.value if country else None,
-            cleaning=firms.CleaningSettings(pile_up_min, pile_up_share),
+            cleaning=firms.CleaningSettings(pile_up_min, pile_up_share, establishments.value),
             accept=accept,
             dry_run=dry_run,
             progress=bar.stage,

@@ -113,6 +113,7 @@ def load_firms(
             "classification": scan.classification,
             "pile_up_min": cleaning.pile_up_min,
             "pile_up_share": cleaning.pile_up_share,
+            "establishments": cleaning.establishments,
         }
         database.run_file(connection, RULES / "10_incoming.sql", values)
         batches = firm_rows.firm_batches(

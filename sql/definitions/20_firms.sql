@@ -81,7 +81,8 @@ INSERT INTO reference.flag (flag, meaning) VALUES
     ('firm_id_zero_restored', 'The firm id had lost its leading zeros, which were put back to the length of the register''s ids.'),
     ('sign_restored', 'The sign of longitude or latitude was on the wrong side of zero for the country and was put right.'),
     ('degrees_scaled', 'Coordinates were whole millionths (or ten-millionths) of degrees and were divided.'),
-    ('second_coordinates', 'The first pair of coordinate columns was empty; the point is of the second pair.')
+    ('second_coordinates', 'The first pair of coordinate columns was empty; the point is of the second pair.'),
+    ('establishment', 'The firm has several rows in the year, each at a point of its own: plants of one firm.')
 ON CONFLICT (flag) DO UPDATE SET meaning = excluded.meaning;
 
 INSERT INTO reference.refusal_reason (reason, meaning) VALUES
