@@ -94,10 +94,15 @@ FLAGS = (
     "industry_unknown",
     "industry_zero_restored",
     "output_unreadable",
+    "output_out_of_bounds",
     "employment_unreadable",
+    "employment_out_of_bounds",
     "established_year_unreadable",
 )
 FOUNDING_YEARS = (1000, 2100)
+# No firm of any country has more: about three times the largest employer and the largest seller.
+MOST_EMPLOYED = 7_000_000
+MOST_OUTPUT = 1e10  # thousand yuan
 CELLS_HELD = 2_000_000  # of a batch, so that a survey's 130 columns take no more memory than 15
 
 
@@ -257,7 +262,7 @@ class _Cleaner:
 
     def _established_year(self) -> pa.Array:
         def founding(text: str) -> int | None:
-            year = firm_values.year_of(text)
+            year = firm_values.founding_year_of(text)
             return year if year and FOUNDING_YEARS[0] <= year <= FOUNDING_YEARS[1] else None
 
         text = self.text("established_year")
@@ -293,18 +298,21 @@ class _Cleaner:
 
     def _output(self, thousand_cny: float) -> pa.Array:
         text = self.text("output")
-        values = firm_values.numbers(text).values
-        readable = np.isfinite(values)
-        self._flag_unreadable("output", text, ~readable)
-        return pa.array(values * thousand_cny, mask=~readable)
+        values = firm_values.numbers(text).values * thousand_cny
+        known = np.isfinite(values)
+        self._flag_unreadable("output", text, ~known)
+        bounded = known & (values >= 0) & (values <= MOST_OUTPUT)
+        self._flag("output_out_of_bounds", "output", text, known & ~bounded)
+        return pa.array(values, mask=~bounded)
 
     def _employment(self) -> pa.Array:
         text = self.text("employment")
         values = firm_values.numbers(text).values
-        largest = np.iinfo(np.int32).max
-        readable = (values >= 0) & (values <= largest) & (np.floor(values) == values)
-        self._flag_unreadable("employment", text, ~readable)
-        return pa.array(np.where(readable, values, 0).astype(np.int32), mask=~readable)
+        known = np.isfinite(values) & (np.floor(values) == values)
+        self._flag_unreadable("employment", text, ~known)
+        bounded = known & (values >= 0) & (values <= MOST_EMPLOYED)
+        self._flag("employment_out_of_bounds", "employment", text, known & ~bounded)
+        return pa.array(np.where(bounded, values, 0).astype(np.int32), mask=~bounded)
 
     def _flag_unreadable(self, column: str, text: pa.Array, no_value: np.ndarray) -> None:
         """Flag text that gave no value; words for missing are no such text."""

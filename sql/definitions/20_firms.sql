@@ -82,7 +82,9 @@ INSERT INTO reference.flag (flag, meaning) VALUES
     ('sign_restored', 'The sign of longitude or latitude was on the wrong side of zero for the country and was put right.'),
     ('degrees_scaled', 'Coordinates were whole millionths (or ten-millionths) of degrees and were divided.'),
     ('second_coordinates', 'The first pair of coordinate columns was empty; the point is of the second pair.'),
-    ('establishment', 'The firm has several rows in the year, each at a point of its own: plants of one firm.')
+    ('establishment', 'The firm has several rows in the year, each at a point of its own: plants of one firm.'),
+    ('output_out_of_bounds', 'Output is negative or larger than any firm''s; taken as missing, see the column unreadable.'),
+    ('employment_out_of_bounds', 'Employment is negative or larger than any firm''s; taken as missing, see the column unreadable.')
 ON CONFLICT (flag) DO UPDATE SET meaning = excluded.meaning;
 
 INSERT INTO reference.refusal_reason (reason, meaning) VALUES
