@@ -43,22 +43,17 @@ class Establishments(StrEnum):
     repeats = "repeats"
 
 
-class Datum(StrEnum):
-    """Datum of the coordinates in a file."""
-
-    wgs84 = "wgs84"
-    gcj02 = "gcj02"
-    bd09 = "bd09"
-    osgb36 = "osgb36"
-
-
 @app.command("firms")
 def load_firms(
     file: InputFile,
     survey_year: SurveyYear,
     layout: Layout = None,
     datum: Annotated[
-        Datum | None, typer.Option(help="Datum of the coordinates. Default: the layout's.")
+        str | None,
+        typer.Option(
+            help="Datum of the coordinates: wgs84, gcj02, bd09, osgb36, or the code of a "
+            "coordinate system, EPSG:32651 say. Default: the layout's."
+        ),
     ] = None,
     country: Annotated[
         CountryCode | None,
@@ -102,7 +97,7 @@ def load_firms(
             file,
             survey_year,
             layout=layout,
-            datum=datum.value if datum else None,
+            datum=datum,
             country=country.value if country else None,
             cleaning=firms.CleaningSettings(pile_up_min, pile_up_share, establishments.value),
             accept=accept,

@@ -56,6 +56,7 @@ def open_file(
     country = country or mapping.country or "CN"
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
+        stated = stated.upper() if stated.lower().startswith("epsg:") else stated
         firm_rows.check_datum(country, stated)
     return Opened(table, mapping, country, stated)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coagg.errors import CoaggError
-from coagg.etl.coordinates import ALL_DATUMS
+from coagg.etl import coordinates
 
 LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "layouts"
 
@@ -386,19 +386,25 @@ def _read_layout(path: Path) -> Layout:
             about = row[1].strip() if len(row) > 1 else ""
         values = [cell.strip() for cell in row[2:]]
         cells[name] = dict(zip([year.heading for year in years], values, strict=False))
-    for setting, allowed in (("@datum", ALL_DATUMS), ("@output_unit", tuple(OUTPUT_UNITS))):
-        for heading, value in cells.get(setting, {}).items():
-            words = value.split("|") if setting == "@datum" else [value]
-            lons = cells.get("lon", {}).get(heading, "").split("|")
-            if len(words) > 1 and len(words) != len(lons):
-                raise CoaggError(
-                    f"{path}: @datum of {heading} has {len(words)} alternatives, lon {len(lons)}: "
-                    "state one for all, or one for each"
-                )
-            if value and not all(word.strip() in allowed for word in words):
-                raise CoaggError(
-                    f"{path}: {setting} of {heading} is {value!r}; use one of {', '.join(allowed)}"
-                )
+    for heading, value in cells.get("@datum", {}).items():
+        words = value.split("|")
+        lons = cells.get("lon", {}).get(heading, "").split("|")
+        if len(words) > 1 and len(words) != len(lons):
+            raise CoaggError(
+                f"{path}: @datum of {heading} has {len(words)} alternatives, lon {len(lons)}: "
+                "state one for all, or one for each"
+            )
+        for word in words if value else ():
+            try:
+                coordinates.check_known(word.strip())
+            except CoaggError as fault:
+                raise CoaggError(f"{path}: @datum of {heading}: {fault}") from None
+    for heading, value in cells.get("@output_unit", {}).items():
+        if value and value not in OUTPUT_UNITS:
+            raise CoaggError(
+                f"{path}: @output_unit of {heading} is {value!r}; use one of "
+                f"{', '.join(OUTPUT_UNITS)}"
+            )
     for heading, value in cells.get("@id_digits", {}).items():
         if value and not re.fullmatch(r"[1-9][0-9]?", value):
             raise CoaggError(

@@ -101,10 +101,15 @@ def load_firms(
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
-        if stated != coordinates.OSGB36:
+        if not coordinates.in_metres(stated):
             datum_check.refuse_packed(path, sample)
-        datums = coordinates.DATUMS if country == "CN" else (stated or "wgs84",)
+        chinese = country == "CN" and (stated is None or stated in coordinates.DATUMS)
+        datums = coordinates.DATUMS if chinese else (stated or "wgs84",)
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
+        if stated is not None and coordinates.in_metres(stated):
+            datum_check.refuse_swapped(
+                connection, path, sample, shares[stated], country, survey_year, stated
+            )
         datum, note = datum_check.choose(stated, shares)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
         values = {

@@ -24,6 +24,7 @@ COARSE_METRES = 100.0  # what three decimals of a degree are
 SCALES = (1e6, 1e7)
 # East and north of the British National Grid, metres.
 GRID_LIMITS = (700_000.0, 1_300_000.0)
+LARGEST_METRES = 3e7  # of any projection, zone numbers in front of eastings included
 
 REASONS = (
     "coordinates_missing",
@@ -60,11 +61,11 @@ def read_points(
     """
     box = country_box(country)
     missing = firm_values.as_mask(lon_text.is_null()) | firm_values.as_mask(lat_text.is_null())
-    if datum == coordinates.OSGB36:
+    if datum is not None and coordinates.in_metres(datum):
         east = firm_values.numbers(firm_values.half_width(lon_text), keep_nan=True)
         north = firm_values.numbers(firm_values.half_width(lat_text), keep_nan=True)
         unreadable = east.unreadable | north.unreadable
-        return _grid_points(east.values, north.values, missing, unreadable, box)
+        return _grid_points(east.values, north.values, missing, unreadable, box, datum)
 
     first, second = firm_degrees.degrees(lon_text), firm_degrees.degrees(lat_text)
     # two letters of one axis are no point; a letter of the other axis says that they are swapped
@@ -151,20 +152,27 @@ def _grid_points(
     missing: np.ndarray,
     unreadable: np.ndarray,
     box: tuple[float, float, float, float],
+    datum: str,
 ) -> Points:
-    """Points of the British National Grid, metres: a swap of axes cannot be told there."""
+    """Points of a map projection, metres, here the British National Grid or one of EPSG.
+
+    A swap of axes is put right where the point is in the country the other way round alone, which
+    on the British grid says nothing: most of the country stays in it.
+    """
     zero = (easting == 0) & (northing == 0)
-    possible = (
-        (easting >= 0)
-        & (easting <= GRID_LIMITS[0])
-        & (northing >= 0)
-        & (northing <= GRID_LIMITS[1])
-    )
-    lon, lat = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
-    lon[possible], lat[possible] = coordinates.osgb36_to_wgs84(
-        easting[possible], northing[possible]
-    )
-    inside = _inside(lon, lat, box)
+    if datum == coordinates.OSGB36:
+        possible = (easting >= 0) & (easting <= GRID_LIMITS[0])
+        possible &= (northing >= 0) & (northing <= GRID_LIMITS[1])
+    else:
+        possible = (np.abs(easting) <= LARGEST_METRES) & (np.abs(northing) <= LARGEST_METRES)
+    swapped = np.zeros(len(easting), dtype=bool)
+    inside = _grid_inside(easting, northing, possible, box, datum)
+    if datum != coordinates.OSGB36 and not inside.all():
+        swapped = ~inside & _grid_inside(northing, easting, possible, box, datum)
+        easting, northing = (
+            np.where(swapped, northing, easting), np.where(swapped, easting, northing)
+        )  # fmt: skip
+        inside |= swapped
     reason = np.select(
         [missing, unreadable, zero, ~possible, ~inside], list(range(len(REASONS))), KEPT
     )
@@ -174,11 +182,26 @@ def _grid_points(
         np.where(kept, easting, np.nan),
         np.where(kept, northing, np.nan),
         reason,
-        np.zeros(len(kept), dtype=bool),
+        swapped & kept,
         coarse,
         np.zeros(len(kept), dtype=bool),
         np.zeros(len(kept), dtype=bool),
     )
+
+
+def _grid_inside(
+    easting: np.ndarray,
+    northing: np.ndarray,
+    possible: np.ndarray,
+    box: tuple[float, float, float, float],
+    datum: str,
+) -> np.ndarray:
+    """Where possible points of a projection lie in the box."""
+    lon, lat = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
+    lon[possible], lat[possible] = coordinates.to_wgs84(
+        easting[possible], northing[possible], datum
+    )
+    return _inside(lon, lat, box)
 
 
 def country_box(country: str) -> tuple[float, float, float, float]:

@@ -150,10 +150,8 @@ def firm_batches(
 
 def check_datum(country: str, datum: str) -> None:
     """Raise CoaggError for an unknown datum, and for one that the country does not use."""
-    if datum not in coordinates.ALL_DATUMS:
-        known = ", ".join(coordinates.ALL_DATUMS)
-        raise CoaggError(f"unknown datum {datum!r}: use one of {known}")
-    if country != "CN" and datum not in ("wgs84", coordinates.OSGB36):
+    coordinates.check_known(datum)
+    if country != "CN" and datum in ("gcj02", "bd09"):
         raise CoaggError(f"datum {datum} is used in China only: load {country} with --datum wgs84")
     if country != "GB" and datum == coordinates.OSGB36:
         raise CoaggError(

@@ -213,3 +213,39 @@ def test_the_second_pair_is_read_where_the_first_is_empty(db_settings, tmp_path)
     rows = stored(db_settings, "lon, lat, source_lon", "GB")
     assert rows[0][:2] == (-1.47, 53.38)
     assert rows[1] == (pytest.approx(-1.47, abs=0.01), pytest.approx(53.38, abs=0.01), 435354)
+
+
+def test_metres_of_a_named_system_are_read(db_settings, plain):
+    report = load_firms(
+        db_settings, CASES / "files_utm.csv", 2013, layout="demo", datum="epsg:32648"
+    )
+    assert (report.rows_clean, report.datum) == (60, "EPSG:32648")
+    metres = np.abs(np.array(stored(db_settings))[60:] - plain) * 111_000
+    assert metres.max() < 0.01
+
+
+def test_the_system_is_an_option_and_must_be_known(run_coagg):
+    words = ("load", "firms", CASES / "crs_utm51.csv", "--survey-year", "2004", "--layout", "demo")
+    code, out, _ = run_coagg(*words, "--datum", "EPSG:32651")
+    assert (code, "datum EPSG:32651" in out) == (0, True)
+    for wrong in ("EPSG:1", "EPSG:999999", "utm51"):
+        code, _, err = run_coagg(*words, "--datum", wrong)
+        assert (code, f"unknown datum '{wrong}'" in err) == (2, True)
+
+
+def test_axes_of_a_projection_are_put_right_where_only_one_way_is_in_the_country():
+    one, other = ["223656.1", "3348238.6"], ["3348238.6", "223656.1"]
+    found = read(one, other, datum="EPSG:32651")
+    assert found.reason.tolist() == [points.KEPT] * 2
+    assert found.swapped.tolist() == [False, True]
+    assert found.lon.tolist() == [223656.1] * 2
+
+
+def test_swapped_axes_of_a_projection_are_told_by_the_places(db_settings, tmp_path):
+    text = (CASES / "files_utm.csv").read_text(encoding="utf-8")
+    header, *rows = text.splitlines()
+    file = tmp_path / "swapped.csv"
+    lines = [header.replace("lon,lat", "lat,lon"), *rows]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(CoaggError, match=r"east and north have changed places: .* 100%.*row 1 has"):
+        load_firms(db_settings, file, 2013, layout="demo", datum="EPSG:32648")
