@@ -128,8 +128,13 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         encoding=report.encoding, datum=report.datum, classification=report.classification,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
-    for reason, example in (facts.get("examples") or {}).items():
-        answer.note(f"{reason}: {example}")
+    if examples := facts.get("examples"):
+        answer.table(
+            "examples",
+            "An example of each reason",
+            (("reason", "{reason}"), ("row and value", "{example}")),
+            [{"reason": reason, "example": example} for reason, example in examples.items()],
+        )
     for finding in report.verdict.findings if report.verdict else ():
         taken = f"taken: {report.accepted}" if report.accepted else "needs --accept"
         answer.note(f"{taken}: {finding.line()}")
