@@ -107,8 +107,10 @@ def as_text(packed: float, form: str) -> str:
 
     Examples
     --------
-    >>> as_text(120.0742, "degrees.minutes-seconds"), as_text(120.0742, "degrees.minutes")
-    ('120°07\'42"', "120°07.42'")
+    >>> print(as_text(120.0742, "degrees.minutes-seconds"))
+    120°07'42"
+    >>> print(as_text(120.0742, "degrees.minutes"))
+    120°07.42'
     """
     whole, behind = f"{packed:.4f}".split(".")
     if form == "degrees.minutes":
