@@ -288,9 +288,7 @@ def finished(
     """Of each stored block of a cell: what it was made from, whether all its pairs are there."""
     rows = connection.execute(
         "SELECT block, inputs, pairs = (SELECT count(*) FROM coagglomeration.pair_version AS r "
-        "WHERE r.unit_id = u.unit_id) FROM coagglomeration.unit_version AS u "
-        f"WHERE {CELL_OF_UNIT} AND from_set <= (SELECT ops.results()) "
-        "AND (until_set IS NULL OR until_set > (SELECT ops.results()))",
+        f"WHERE r.unit_id = u.unit_id) FROM coagglomeration.unit AS u WHERE {CELL_OF_UNIT}",
         (measurement_id, request.country, request.survey_year, code),
     ).fetchall()
     return {block: (inputs, whole) for block, inputs, whole in rows}

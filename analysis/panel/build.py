@@ -206,8 +206,7 @@ def _why(
     connection: psycopg.Connection, key: tuple[int, str, int], made_from: Fingerprint
 ) -> str | None:
     row = connection.execute(
-        f"SELECT inputs, {_AS_MANY} FROM panel.build AS b "
-        "WHERE measurement_id = %s AND country = %s AND survey_year = %s",
+        f"SELECT inputs, {_AS_MANY} FROM panel.build AS b WHERE {YEAR}",
         key,
     ).fetchone()
     if row is None:

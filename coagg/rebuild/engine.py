@@ -20,7 +20,6 @@ from coagg.database import space, waiting
 from coagg.database.fingerprint import NEVER
 from coagg.errors import CoaggError
 from coagg.rebuild.faults import in_one_line, traceback_of
-from coagg.rebuild.guard import ANOTHER as ANOTHER
 from coagg.rebuild.guard import Guard
 from coagg.rebuild.history import KEEP_DAYS, History
 from coagg.rebuild.report import Outcome, RebuildReport

@@ -13,8 +13,6 @@ from coagg.database import locks, waiting
 from coagg.errors import CoaggError
 from coagg.settings import Settings
 
-ANOTHER = "another rebuild or withdrawal of this data base is running: wait for it to end"
-
 
 class Guard:
     """Holds the lock of rebuilds and withdrawals by a connection of its own, taken anew when lost.
@@ -31,7 +29,9 @@ class Guard:
         self._open()
         if not self._take():
             self._close()
-            raise CoaggError(ANOTHER)
+            raise CoaggError(
+                "another rebuild or withdrawal of this data base is running: wait for it to end"
+            )
         return self
 
     def __exit__(
