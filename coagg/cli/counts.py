@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coagg.console import Answer
 
@@ -31,6 +32,14 @@ class Counted:
         return cls(
             report.rows_read, report.rows_refused, report.rows_clean, report.reasons, report.flags
         )
+
+
+def told_encoding(encoding: str | None, facts: Mapping[str, Any]) -> str:
+    """The encoding of a file and how sure it is, after a comma; empty where the format knows it."""
+    if encoding is None:
+        return ""
+    sure = facts.get("encoding_confidence")
+    return f", {encoding}" + (f" {sure:.0%} sure" if sure is not None and sure < 0.995 else "")
 
 
 def rows_table(answer: Answer, counted: Counted) -> None:

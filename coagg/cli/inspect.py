@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coagg.cli.counts import Counted, rows_table
-from coagg.cli.options import CountryCode, InputFile, Json, Layout, SurveyYear
+from coagg.cli.options import CountryCode, Encoding, InputFile, Json, Layout, Sheet, SurveyYear
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def inspect(
             case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
         ),
     ] = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     json: Json = False,
 ) -> None:
     """Compare a survey file with the year it would replace and with its neighbours. Keep nothing.
@@ -43,7 +45,8 @@ def inspect(
     with progress("opening", STOPPED) as bar:
         report = firms.load_firms(
             configured, file, survey_year, layout=layout, datum=datum,
-            country=country.value if country else None, dry_run=True, progress=bar.stage,
+            country=country.value if country else None, dry_run=True,
+            encoding=encoding, sheet=sheet, progress=bar.stage,
         )  # fmt: skip
     assert report.verdict is not None
     with Answer(json) as answer:

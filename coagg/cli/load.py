@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coagg.cli import input_output, patents
-from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table
+from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table, told_encoding
 from coagg.cli.options import (
     LARGEST_INTEGER,
     Accept,
     CountryCode,
     DryRun,
+    Encoding,
     InputFile,
     Json,
     Layout,
+    Sheet,
     SurveyYear,
 )
 from coagg.console import Answer, prepared, progress
@@ -59,6 +61,8 @@ def load_firms(
             case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
         ),
     ] = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     pile_up_min: Annotated[
         int,
         typer.Option(
@@ -94,6 +98,8 @@ def load_firms(
             cleaning=firms.CleaningSettings(pile_up_min, pile_up_share),
             accept=accept,
             dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
             progress=bar.stage,
         )
     with Answer(json) as answer:
@@ -109,7 +115,7 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         if report.dry_run
         else "loaded"
     )
-    encoding = f", {report.encoding}" if report.encoding else ""
+    encoding = told_encoding(report.encoding, facts)
     answer.say(
         f"{report.file} as {report.country} {report.survey_year}: {state} "
         f"(layout {report.layout}, {report.format}{encoding}, datum {report.datum}, "
@@ -117,7 +123,9 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         file=report.file, country=report.country, survey_year=report.survey_year,
         unchanged=report.unchanged, dry_run=report.dry_run, accepted=report.accepted,
         layout=report.layout, format=report.format,
-        encoding=report.encoding, datum=report.datum, classification=report.classification,
+        encoding=report.encoding, encoding_confidence=facts.get("encoding_confidence"),
+        columns_not_found=facts.get("columns_not_found", {}),
+        datum=report.datum, classification=report.classification,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
     for finding in report.verdict.findings if report.verdict else ():
@@ -131,6 +139,7 @@ def _tell(answer: Answer, report: LoadReport) -> None:
             (("datum", "{datum}"), ("any prefecture", "{any:.2%}"), ("their own", "{own:.2%}")),
             [{"datum": datum, **found} for datum, found in sorted(shares.items())],
         )
+    _tell_notes(answer, report)
     if facts.get("datum_note"):
         answer.note(facts["datum_note"])
     if report.classification is None:
@@ -148,6 +157,15 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         f"flagged as pile-ups; {facts['industries']:,} industries",
         **{name: facts[name] for name in told},
     )
+
+
+def _tell_notes(answer: Answer, report: LoadReport) -> None:
+    from coagg.etl.firms.headers import told_not_found
+
+    for note in report.facts.get("notes", ()):
+        answer.note(note)
+    if not_found := report.facts.get("columns_not_found"):
+        answer.note(told_not_found(report.layout, not_found))
 
 
 @app.command("reference")

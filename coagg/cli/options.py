@@ -134,6 +134,18 @@ Layout = Annotated[
         "Default: found by the headers."
     ),
 ]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="Sheet of a workbook. Default: the one that has the headers."),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Encoding of the file's text: utf-8, gbk, big5, cp1252, utf-16 and so on. "
+        "Default: the layout's, or found out.",
+    ),
+]
 
 # --- estimations: coagg estimate and coagg tables
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coagg.cli.counts import KEPT, Counted, rows_table
-from coagg.cli.options import Accept, Dataset, DryRun, Json, Layout
+from coagg.cli.counts import KEPT, Counted, rows_table, told_encoding
+from coagg.cli.options import Accept, Dataset, DryRun, Encoding, Json, Layout, Sheet
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def load_patents(
     file: File,
     dataset: Dataset = None,
     layout: Layout = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     accept: Accept = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -40,13 +42,25 @@ def load_patents(
     """
     from coagg.etl.patents.load import load_patents as load
 
-    _load(load, file, json, dataset=dataset, layout=layout, accept=accept, dry_run=dry_run)
+    _load(
+        load,
+        file,
+        json,
+        dataset=dataset,
+        layout=layout,
+        encoding=encoding,
+        sheet=sheet,
+        accept=accept,
+        dry_run=dry_run,
+    )
 
 
 def load_citations(
     file: File,
     dataset: Dataset = None,
     layout: Layout = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     accept: Accept = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -58,7 +72,17 @@ def load_citations(
     """
     from coagg.etl.patents.citations import load_citations as load
 
-    _load(load, file, json, dataset=dataset, layout=layout, accept=accept, dry_run=dry_run)
+    _load(
+        load,
+        file,
+        json,
+        dataset=dataset,
+        layout=layout,
+        encoding=encoding,
+        sheet=sheet,
+        accept=accept,
+        dry_run=dry_run,
+    )
 
 
 def _load(
@@ -79,7 +103,7 @@ def _tell(answer: Answer, report: InputReport) -> None:
         if report.dry_run
         else "loaded"
     )
-    encoding = f", {report.encoding}" if report.encoding else ""
+    encoding = told_encoding(report.encoding, report.facts)
     answer.say(
         f"{report.file} as {report.kind} {report.dataset}: {state} "
         f"(layout {report.layout}, {report.format}{encoding})",
@@ -96,6 +120,8 @@ def _tell(answer: Answer, report: InputReport) -> None:
 def _told(facts: dict[str, object]) -> list[str]:
     lines = []
     for name, value in facts.items():
+        if name == "encoding_confidence":
+            continue
         if isinstance(value, dict):
             text = ", ".join(f"{key} {count:,}" for key, count in value.items())
         elif isinstance(value, list):

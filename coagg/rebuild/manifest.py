@@ -4,7 +4,7 @@
 [[firms]]
 file = "survey_2013.csv"        # relative to this file
 survey_year = 2013
-country = "CN"                  # default CN; layout and datum as in `coagg load firms`
+country = "CN"                  # default CN; layout, datum, encoding as in `coagg load firms`
 accept = "half of the firms: the survey's new threshold"  # only where the gate asks for it
 
 [[patents]]
@@ -53,6 +53,8 @@ class FirmFile:
     country: str = "CN"
     layout: str | None = None
     datum: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
     accept: str | None = None
 
 
@@ -62,6 +64,8 @@ class InputFile:
 
     file: Path
     layout: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
     accept: str | None = None
 
 

@@ -128,6 +128,8 @@ class Chain:
             "layout": file.layout,
             "datum": file.datum,
             "country": file.country,
+            "encoding": file.encoding,
+            "sheet": file.sheet,
         }
 
         def run() -> str:
@@ -146,16 +148,19 @@ class Chain:
     def _input(self, kind: str, listed: InputFile, needs: tuple[str, ...] = ()) -> Step:
         of_patents = kind == "patents"
         why = patents.why_load if of_patents else citations.why_load
-        file, layout = listed.file, listed.layout
+        file, said = (
+            listed.file,
+            dict[str, Any](layout=listed.layout, encoding=listed.encoding, sheet=listed.sheet),
+        )
 
         def run() -> str:
             load = patents.load_patents if of_patents else citations.load_citations
-            report = load(self.settings, file, layout=layout, accept=listed.accept)
+            report = load(self.settings, file, accept=listed.accept, **said)
             return _rows(report.rows_read, report.rows_clean, report.rows_refused)
 
         return Step(
             f"{kind} {patents.dataset_name(file)}",
-            lambda connection: why(connection, file, layout=layout),
+            lambda connection: why(connection, file, **said),
             run,
             needs,
             lambda connection: room.of_file(file),

@@ -1,4 +1,4 @@
 """A table file, whatever its format: rows as text, and what means "missing"."""
 
 # Raise when a file gives other rows or headers than before (tests/etl/test_reader_codes.py).
-FILE_READER_CODE = 1
+FILE_READER_CODE = 2

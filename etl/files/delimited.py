@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,9 @@ from coagg.errors import CoaggError
 from coagg.etl.files import encodings, limits
 from coagg.etl.files.table_file import (
     MAX_COLUMNS,
+    MOST_ABOVE,
     FileState,
+    Fits,
     HashedFile,
     TableFile,
     checked_headers,
@@ -36,18 +39,33 @@ from coagg.etl.files.text_records import (
 DELIMITERS = (",", "\t", "|", ";")
 _FORMATS = {",": "csv", "\t": "tsv"}
 _SAMPLE_LINES = 200
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 
 
 class DelimitedFile(TableFile):
     """A text table; `delimiter` is the one its header line was split with."""
 
-    def __init__(self, path: Path, state: FileState, gzipped: bool) -> None:
-        """Read the whole file once: hash, encoding, headers. Raises CoaggError."""
+    def __init__(
+        self,
+        path: Path,
+        state: FileState,
+        gzipped: bool,
+        stated: str | None = None,
+        wide: str | None = None,
+        fits: Fits | None = None,
+    ) -> None:
+        """Read the whole file once: hash, encoding, headers. Raises CoaggError.
+
+        `stated` is the encoding somebody names; `wide` the UTF-16 or UTF-32 its first bytes show;
+        `fits` tells the header line from lines above it.
+        """
         super().__init__(path, state)
         self._gzipped = gzipped
+        wide = stated if stated in encodings.WIDE else wide
+        self._wide = wide
         detector = encodings.EncodingDetector()
         first, has_bom = b"", False
-        with closing(_ByteStream(path, gzipped, hashed=True)) as stream:
+        with closing(_ByteStream(path, gzipped, wide, hashed=True)) as stream:
             for block in line_blocks(stream):
                 if not first.strip():
                     has_bom = has_bom or block.startswith(encodings.UTF8_BOM)
@@ -62,25 +80,41 @@ class DelimitedFile(TableFile):
             self.sha256, self.bytes = stream.received.finish()
         if not first.strip():
             raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-        encoding = detector.encoding()
-        if encoding is None:
-            raise CoaggError(
-                f"{path}: is no text in any encoding tried ({', '.join(encodings.ENCODINGS)}); "
-                "save it as UTF-8"
-            )
-        self._codec = encoding
-        self.encoding = "utf-8-sig" if encoding == "utf-8" and has_bom else encoding
+        encoding, self.encoding_confidence = detector.decide(path, "utf-8" if wide else stated)
+        self._codec = encodings.codec_of(encoding)
+        self.encoding = wide or ("utf-8-sig" if encoding == "utf-8" and has_bom else encoding)
         lines = encodings.decode_marked(first, encoding).split("\n", _SAMPLE_LINES)[:-1]
         blank = next((n for n, line in enumerate(lines) if line.strip()), None)
         if blank is None:
             raise CoaggError(f"{path}: begins with blank lines; it needs a header line")
-        self.delimiter = _sniff_delimiter(lines[blank:])
-        self.headers, header_lines = self._read_header(lines[blank:])
-        self._skip_lines = blank + header_lines
+        begin, self.delimiter = self._find_header(lines, blank, fits)
+        self.headers, header_lines = self._read_header(lines[begin:])
+        self._skip_lines = begin + header_lines
         self.format = _FORMATS.get(self.delimiter, "txt") + (".gz" if gzipped else "")
         nothing_else = detector.lines <= len(lines) and not any(lines[self._skip_lines :])
         if nothing_else:
             raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
+
+    def _find_header(self, lines: list[str], first: int, fits: Fits | None) -> tuple[int, str]:
+        """Place of the header line and the delimiter; titles and `sep=` lines stand above it."""
+        stated = _SEPARATOR_LINE.fullmatch(lines[first].strip(" "))
+        if stated:
+            first += 1
+            while first < len(lines) - 1 and not lines[first].strip():
+                first += 1
+            if first == len(lines):
+                raise CoaggError(f"{self.path}: has a line {stated[0]!r} and no header under it")
+        delimiter = stated[1] if stated else _sniff_delimiter(lines[first:])
+        if fits is None or fits(_cells(lines[first:], delimiter)):
+            return first, delimiter
+        for place in range(first + 1, min(first + MOST_ABOVE, len(lines) - 1)):
+            if not lines[place].strip():
+                continue
+            other = stated[1] if stated else _sniff_delimiter(lines[place:])
+            if fits(_cells(lines[place:], other)):
+                self.notes.append(f"line {place + 1} is the header; the lines above were left out")
+                return place, other
+        return first, delimiter
 
     def _read_header(self, lines: list[str]) -> tuple[list[str], int]:
         reader = csv.reader((line + "\n" for line in lines), delimiter=self.delimiter)
@@ -99,7 +133,7 @@ class DelimitedFile(TableFile):
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
         splitter = RecordSplitter(self._codec, self.delimiter, len(self.headers))
         first_row = 1
-        with closing(_ByteStream(self.path, self._gzipped)) as stream:
+        with closing(_ByteStream(self.path, self._gzipped, self._wide)) as stream:
             to_skip = self._skip_lines
             for block in line_blocks(stream):
                 if to_skip:
@@ -157,9 +191,9 @@ class DelimitedFile(TableFile):
 
 
 class _ByteStream:
-    """The bytes of a file, unpacked where gzipped."""
+    """The bytes of a file, unpacked where gzipped, as UTF-8 where `wide` is their encoding."""
 
-    def __init__(self, path: Path, gzipped: bool, hashed: bool = False) -> None:
+    def __init__(self, path: Path, gzipped: bool, wide: str | None, hashed: bool = False) -> None:
         self._path = path
         self._file = open_binary(path)
         packed: Any = HashedFile(self._file) if hashed else self._file
@@ -168,6 +202,8 @@ class _ByteStream:
         if gzipped:
             unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
             self._source = limits.Counted(path, unpacked, path.stat().st_size)
+        if wide:
+            self._source = encodings.AsUtf8(self._source, wide)
 
     def read(self, size: int, /) -> bytes:
         try:
@@ -183,6 +219,14 @@ class _ByteStream:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _cells(lines: list[str], delimiter: str) -> list[str]:
+    """Cells of the first record, none where it cannot be split."""
+    try:
+        return next(csv.reader((line + "\n" for line in lines), delimiter=delimiter))
+    except csv.Error:
+        return []
 
 
 def _sniff_delimiter(lines: list[str]) -> str:

@@ -13,11 +13,12 @@ import zlib
 from pathlib import Path
 
 from coagg.errors import CoaggError
+from coagg.etl.files import encodings
 from coagg.etl.files.delimited import DelimitedFile
-from coagg.etl.files.encodings import has_utf16_bom
-from coagg.etl.files.table_file import Batch, FileState, TableFile, open_binary
+from coagg.etl.files.table_file import Batch, FileState, Fits, TableFile, open_binary
 from coagg.etl.files.text_records import Malformed
-from coagg.etl.files.typed_files import ParquetFile, StataFile, WorkbookFile
+from coagg.etl.files.typed_files import ParquetFile, StataFile
+from coagg.etl.files.workbooks import WorkbookFile
 
 __all__ = ["Batch", "Malformed", "TableFile", "open_table"]
 
@@ -44,8 +45,18 @@ _OTHERS = (
 )
 
 
-def open_table(path: Path | str) -> TableFile:
+def open_table(
+    path: Path | str,
+    encoding: str | None = None,
+    *,
+    sheet: str | None = None,
+    fits: Fits | None = None,
+) -> TableFile:
     """Open a table for reading.
+
+    `encoding` of its text and `sheet` of a workbook are found out by default; `fits` says of a
+    line of cells whether it holds the headers wanted, so that titles above them, and other sheets,
+    are told from them.
 
     Raises CoaggError in one line when there is no readable file, it is empty, its format or
     encoding is not known, it is damaged, or it has no rows under one header with unique names.
@@ -56,30 +67,43 @@ def open_table(path: Path | str) -> TableFile:
         start = file.read(_SNIFFED_BYTES)
     if not start:
         raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-    table = _open(path, state, start)
+    table = _open(
+        path, state, start, encodings.checked(encoding) if encoding else None, sheet, fits
+    )
     table.check_unchanged()
     return table
 
 
-def _open(path: Path, state: FileState, start: bytes) -> TableFile:
+def _open(
+    path: Path,
+    state: FileState,
+    start: bytes,
+    stated: str | None,
+    sheet: str | None,
+    fits: Fits | None,
+) -> TableFile:
+    if sheet is not None and not start.startswith(_ZIP):
+        raise CoaggError(f"{path}: is no workbook and has no sheets; leave out --sheet")
     if start.startswith(_GZIP):
         inner = _unpacked_start(path)
         if not inner.strip():
             raise CoaggError(f"{path}: is empty; it needs a header line and rows")
         if inner.startswith((_GZIP, _ZIP, _PARQUET)) or _is_stata(inner):
             raise CoaggError(f"{path}: what it packs is no text; unpack it first (gunzip)")
-        _require_text(path, inner)
-        return DelimitedFile(path, state, gzipped=True)
+        wide = _require_text(path, inner, stated)
+        return DelimitedFile(path, state, gzipped=True, stated=stated, wide=wide, fits=fits)
+    if _is_stata(start):
+        return StataFile(path, state, stated)
+    if stated and start.startswith((_PARQUET, _ZIP)):
+        raise CoaggError(f"{path}: says itself which encoding it is in; leave out --encoding")
     if start.startswith(_PARQUET):
         return ParquetFile(path, state)
-    if _is_stata(start):
-        return StataFile(path, state)
     if start.startswith(_ZIP):
         if not _is_workbook(path):
             raise CoaggError(f"{path}: is a zip archive but no .xlsx; unpack it first")
-        return WorkbookFile(path, state)
-    _require_text(path, start)
-    return DelimitedFile(path, state, gzipped=False)
+        return WorkbookFile(path, state, sheet, fits)
+    wide = _require_text(path, start, stated)
+    return DelimitedFile(path, state, gzipped=False, stated=stated, wide=wide, fits=fits)
 
 
 def _unpacked_start(path: Path) -> bytes:
@@ -112,14 +136,27 @@ def _is_workbook(path: Path) -> bool:
         ) from None
 
 
-def _require_text(path: Path, start: bytes) -> None:
+def _require_text(path: Path, start: bytes, stated: str | None) -> str | None:
+    """The encoding of text in UTF-16 or UTF-32, else None. Raises CoaggError for what is no text.
+
+    Where a file begins with no mark but its NUL bytes show UTF-16, somebody must name it.
+    """
     for beginning, what in _OTHERS:
         if start.startswith(beginning):
             raise CoaggError(f"{path}: is {what}. Formats read: {READ_FORMATS}")
-    if has_utf16_bom(start):
-        raise CoaggError(f"{path}: is text in UTF-16, which is not read; save it as UTF-8")
+    wide = stated if stated in encodings.WIDE else None
+    if wide is None and stated is None:
+        wide = encodings.wide_encoding(start)
+    if wide:
+        return wide
+    if stated is None and (wide := encodings.looks_wide(start)):
+        raise CoaggError(
+            f"{path}: looks like UTF-16 without the mark at its beginning; "
+            f"if it is, say --encoding {wide}"
+        )
     if start.lstrip()[:9].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise CoaggError(f"{path}: is a web page or XML, whatever its name; save it as csv or xlsx")
     controls = len(start) - len(start.translate(None, _CONTROLS))
     if controls > max(_MOST_CONTROLS, _MOST_CONTROLS_SHARE * len(start)):
         raise CoaggError(f"{path}: is binary data, no table. Formats read: {READ_FORMATS}")
+    return None

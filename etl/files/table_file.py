@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -18,6 +18,7 @@ from coagg.etl.files import limits
 from coagg.etl.files.encodings import NUL_RECEIVED
 from coagg.etl.files.text_records import Malformed, as_malformed
 
+MOST_ABOVE = 30  # rows above the header
 MAX_COLUMNS = 4096
 _READ_BYTES = 1 << 20
 
@@ -39,6 +40,10 @@ class Batch(NamedTuple):
         count = self.table.num_rows + len(self.malformed)
         numbers = np.arange(self.first_row, self.first_row + count, dtype=np.int32)
         return np.delete(numbers, [bad.row_number - self.first_row for bad in self.malformed])
+
+
+# Whether a line of cells holds the headers wanted.
+Fits = Callable[[Sequence[str]], bool]
 
 
 class FileState(NamedTuple):
@@ -90,18 +95,22 @@ class TableFile(ABC):
     """A file of rows under a header.
 
     `headers` as received (a column without one is called "(column 3)"), `encoding` of its text or
-    None where the format knows, `format` (csv, xlsx, dta, parquet, with .gz where compressed),
-    `sha256` and `bytes` of the file as received.
+    None where the format knows, `encoding_confidence` how sure it is (0 to 1), `format` (csv, xlsx,
+    dta, parquet, with .gz where compressed), `sha256` and `bytes` of the file as received,
+    `notes` what its reader must tell the user.
     """
 
     format: str
     encoding: str | None
+    encoding_confidence: float | None = None
+    sheet: str | None = None
     headers: list[str]
     sha256: str
     bytes: int
 
     def __init__(self, path: Path, state: FileState) -> None:
         self.path = path
+        self.notes: list[str] = []
         self._state = state
 
     def batches(self, rows: int = 50_000, columns: Sequence[str] | None = None) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""Tables whose format carries types: Excel workbooks, Stata files, Parquet.
+"""Tables whose format carries types: Stata files and Parquet; workbooks are in `workbooks`.
 
 Values come out as text: whole numbers without a decimal point, other numbers in their shortest
 form, leading zeros of text columns as they are. A file that keeps codes as numbers has lost their
@@ -7,20 +7,18 @@ zeros already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fastexcel
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 import pyreadstat
 
 from coagg.errors import CoaggError
-from coagg.etl.files import encodings, limits, repeats
+from coagg.etl.files import encodings, limits, repeats, stata_values
 from coagg.etl.files.table_file import (
     FileState,
     HashedFile,
@@ -37,7 +35,7 @@ _CELLS_HELD = 2_000_000  # of a Stata file, read through Python objects
 _JOINER = "\x1e"
 
 
-class _TypedFile(TableFile):
+class TypedFile(TableFile):
     """A file that its library reads from disk; hashed first."""
 
     encoding: str | None = None
@@ -48,7 +46,7 @@ class _TypedFile(TableFile):
             self.sha256, self.bytes = HashedFile(file).finish()
 
     @contextmanager
-    def _library(self) -> Iterator[None]:
+    def library(self) -> Iterator[None]:
         """Turn whatever a library says of a damaged file into one line.
 
         On bytes that only resemble their format the libraries raise errors of any type, and
@@ -70,82 +68,24 @@ class _TypedFile(TableFile):
             ) from None
 
 
-class WorkbookFile(_TypedFile):
-    """The first sheet of an Excel workbook.
-
-    The library reads a sheet whole, so memory grows with it (some 100 bytes a cell while opening).
-    Rows without any value are no rows.
-    """
-
-    format = "xlsx"
-
-    def __init__(self, path: Path, state: FileState) -> None:
-        """Read the first sheet. Raises CoaggError."""
-        super().__init__(path, state)
-        limits.check_workbook(path)
-        with self._library():
-            workbook = fastexcel.read_excel(path.read_bytes())
-            sheet = self._sheet(workbook, 0)
-            others = [
-                n
-                for n in range(1, len(workbook.sheet_names))
-                if self._continues(workbook, n, sheet)
-            ]
-        if others:
-            names = ", ".join(workbook.sheet_names[n] for n in others)
-            raise CoaggError(
-                f"{path}: sheet {names} holds more rows under the same header; "
-                "save each sheet as a file, or all as one csv"
-            )
-        if sheet.num_rows == 0:
-            raise CoaggError(f"{path}: its first sheet is empty; put the table there")
-        self.headers = checked_headers(path, [column[0].as_py() for column in sheet.columns])
-        self._rows = sheet.slice(1).rename_columns(self.headers)
-        if self._rows.num_rows == 0:
-            raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
-
-    @staticmethod
-    def _sheet(workbook: fastexcel.ExcelReader, number: int, rows: int | None = None) -> pa.Table:
-        """Rows of a sheet that hold anything, columns that hold anything; all as strings."""
-        loaded = workbook.load_sheet(number, header_row=None, n_rows=rows, dtypes="string")
-        if loaded.width == 0 or loaded.height == 0:
-            return pa.table({})
-        sheet = pa.Table.from_batches([loaded.to_arrow()])
-        sheet = sheet.select([n for n, c in enumerate(sheet.columns) if c.null_count < len(c)])
-        empty = np.ones(sheet.num_rows, dtype=bool)
-        for column in sheet.columns:
-            empty &= column.is_null().to_numpy()
-        return sheet.filter(pa.array(~empty)) if empty.any() else sheet
-
-    @classmethod
-    def _continues(cls, workbook: fastexcel.ExcelReader, number: int, sheet: pa.Table) -> bool:
-        other = cls._sheet(workbook, number, rows=2)
-        return (
-            sheet.num_rows > 0
-            and other.num_rows > 1
-            and other.slice(0, 1).to_pylist() == sheet.slice(0, 1).to_pylist()
-        )
-
-    def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
-        for start in range(0, self._rows.num_rows, rows):
-            part = self._rows.select(columns).slice(start, rows)
-            yield without_nul(_text_table(part, self.path), start + 1)
-
-
-class StataFile(_TypedFile):
+class StataFile(TypedFile):
     """A Stata file of any version.
 
     Versions before 118 do not say their encoding, and newer ones are wrong about it when old
     files were converted. So text is read byte for byte (as Latin-1) and decoded here, in the
-    encoding that fits all text of the file. Dates and labelled values stay the numbers they are.
+    encoding that fits all text of the file. Dates come out as 2005-12-31, 2005-12, 2005-Q4 or 2005.
+    A column with value labels comes out as its labels where these are the codes (`_labels`).
     """
 
     format = "dta"
 
-    def __init__(self, path: Path, state: FileState) -> None:
-        """Read all text once to find its encoding. Raises CoaggError."""
+    def __init__(self, path: Path, state: FileState, stated: str | None = None) -> None:
+        """Read all text once to find its encoding, unless it is stated. Raises CoaggError."""
         super().__init__(path, state)
-        with self._library():
+        if stated in encodings.WIDE:
+            raise CoaggError(f"{path}: a Stata file is never in {stated}; leave out --encoding")
+        self._stated = stated
+        with self.library():
             self._describe()
 
     def _describe(self) -> None:
@@ -154,6 +94,7 @@ class StataFile(_TypedFile):
         self._rows = int(about.number_rows)
         self._names = list(about.column_names)
         self._kinds = dict(about.readstat_variable_types)
+        self._formats = dict(about.original_variable_types)
         if not self._names:
             raise CoaggError(f"{path}: has no columns")
         if not self._rows:
@@ -171,17 +112,31 @@ class StataFile(_TypedFile):
         for _, values in self._chunks(texts) if texts else ():
             for column in values.values():
                 detector.feed("\n".join(column).encode("latin-1", "replace") + b"\n")
-        encoding = detector.encoding()
-        if encoding is None:
-            raise CoaggError(
-                f"{path}: its text is in no encoding tried ({', '.join(encodings.ENCODINGS)}); "
-                "save it with Stata 14 or later, which writes UTF-8"
-            )
-        self.encoding = encoding
+        self.encoding, self.encoding_confidence = detector.decide(path, self._stated)
         self.headers = checked_headers(path, [self._decoded(name) for name in self._names])
+        self._labels = self._value_labels(about.variable_value_labels)
+
+    def _value_labels(self, received: Mapping[str, Mapping[Any, str]]) -> dict[str, dict[Any, str]]:
+        """Labels of the columns that are read as such; the user is told which, and which not."""
+        as_labels: dict[str, dict[Any, str]] = {}
+        headers: dict[bool, list[str]] = {True: [], False: []}
+        for name, header in zip(self._names, self.headers, strict=True):
+            labels = {value: self._decoded(text) for value, text in received.get(name, {}).items()}
+            if labels:
+                used = stata_values.are_values(labels)
+                headers[used].append(header)
+                if used:
+                    as_labels[name] = labels
+        if headers[True]:
+            self.notes.append(f"read as its value labels: column {', '.join(headers[True])}")
+        if headers[False]:
+            self.notes.append(
+                f"read as numbers, its value labels left: column {', '.join(headers[False])}"
+            )
+        return as_labels
 
     def _read(self, **options: Any) -> tuple[Any, Any]:
-        with self._library():
+        with self.library():
             return pyreadstat.read_dta(
                 str(self.path),
                 encoding="LATIN1",
@@ -206,7 +161,7 @@ class StataFile(_TypedFile):
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
         names = dict(zip(self.headers, self._names, strict=True))
         for start, values in self._chunks([names[header] for header in columns], rows):
-            with self._library():
+            with self.library():
                 arrays = [self._column(names[header], values[names[header]]) for header in columns]
             yield without_nul(pa.table(arrays, names=columns), start + 1)
 
@@ -215,6 +170,13 @@ class StataFile(_TypedFile):
         if kind == "string":
             text = pa.array(self._all_decoded(values), pa.string())
             return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+        if labels := self._labels.get(name):
+            values = [value if value is None else labels.get(value, value) for value in values]
+            texts = [f"{v:g}" if isinstance(v, int | float) else v for v in values]
+            return pa.array(texts, pa.string())
+        if unit := stata_values.unit_of(self._formats[name]):
+            dates = [stata_values.date_of(value, unit) for value in values]
+            return pa.array(dates, pa.string())
         numbers = pa.chunked_array([pa.array(values, pa.float64())])
         if kind == "float":
             numbers = numbers.cast(pa.float32())
@@ -232,7 +194,7 @@ class StataFile(_TypedFile):
         return encodings.decode_marked(data, self.encoding or "utf-8")
 
 
-class ParquetFile(_TypedFile):
+class ParquetFile(TypedFile):
     """A Parquet file of flat columns."""
 
     format = "parquet"
@@ -241,14 +203,14 @@ class ParquetFile(_TypedFile):
         """Read the footer. Raises CoaggError."""
         super().__init__(path, state)
         with self._opened() as file:
-            with self._library():
+            with self.library():
                 names = file.schema_arrow.names
             self.headers = checked_headers(path, names)
             if file.metadata.num_rows == 0:
                 raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
 
     def _opened(self) -> pyarrow.parquet.ParquetFile:
-        with self._library():
+        with self.library():
             return pyarrow.parquet.ParquetFile(self.path)
 
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
@@ -258,16 +220,16 @@ class ParquetFile(_TypedFile):
             received = [names[header] for header in columns]
             for header in columns:
                 _refuse_nested(self.path, header, file.schema_arrow.field(names[header]).type)
-            with self._library():
+            with self.library():
                 at_once = repeats.parquet_rows(self.path, received, rows)
             batches = file.iter_batches(at_once, columns=received, use_threads=False)
             while True:
-                with self._library():
+                with self.library():
                     batch = next(batches, None)
                     if batch is None:
                         break
                     part = pa.Table.from_batches([batch]).select(received).rename_columns(columns)
-                    text = _text_table(part, self.path)
+                    text = text_table(part, self.path)
                 yield without_nul(text, first_row)
                 first_row += part.num_rows
             if first_row != file.metadata.num_rows + 1:
@@ -279,7 +241,8 @@ def _refuse_nested(path: Path, header: str, kind: pa.DataType) -> None:
         raise CoaggError(f"{path}: column {header} holds {kind} values; flatten it to one a row")
 
 
-def _text_table(part: pa.Table, path: Path) -> pa.Table:
+def text_table(part: pa.Table, path: Path) -> pa.Table:
+    """All columns of a table as text. Raises CoaggError for nested ones."""
     arrays = []
     for header, column in zip(part.column_names, part.columns, strict=True):
         _refuse_nested(path, header, column.type)

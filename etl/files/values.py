@@ -26,7 +26,8 @@ _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _NOT_FINITE = r"^(?i)[+-]?(nan|inf|infinity)$"
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
 _DAY_FIRST = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{4})")
-_YEAR = re.compile(r"([0-9]{4})(?:$|[^0-9].*|[0-9]{2}$|[0-9]{4}$)", re.DOTALL)
+_YEAR = re.compile(r"(?:[FC]Y ?)?([12][0-9]{3})(?:$|[^0-9].*|[0-9]{2}$|[0-9]{4}$)", re.DOTALL)
+_DAY_MONTH_YEAR = re.compile(r"([0-9]{2})([0-9]{2})([12][0-9]{3})")
 
 Mapped = TypeVar("Mapped")
 
@@ -67,6 +68,36 @@ def numbers(text: pa.Array, *, keep_nan: bool = False) -> Numbers:
     return Numbers(parsed.to_numpy(zero_copy_only=False), unreadable)
 
 
+def has_decimal_comma(text: pa.Array) -> pa.Array:
+    """Where text is a coordinate in degrees with a decimal comma."""
+    return pc.match_substring_regex(half_width(text), r"^[+-]?[0-9]{1,3},[0-9]+$")
+
+
+def with_points(text: pa.Array, *, thousands: bool) -> pa.Array:
+    """Numbers of a file with decimal commas as others have them; other text as it is.
+
+    With `thousands`, points (and blanks) part thousands.
+
+    Examples
+    --------
+    >>> with_points(pa.array(["1,000", "1.000", "1.234.567,5", "120", None]), thousands=True)
+    <pyarrow.lib.StringArray object at ...>
+    [
+      "1.000",
+      "1000",
+      "1234567.5",
+      "120",
+      null
+    ]
+    """
+    plain = half_width(text)
+    if thousands:
+        grouped = pc.match_substring_regex(plain, r"^[+-]?[0-9]{1,3}([. ][0-9]{3})+(,[0-9]+)?$")
+        plain = pc.if_else(grouped, pc.replace_substring_regex(plain, "[. ]", ""), plain)
+    comma = pc.match_substring_regex(plain, r"^[+-]?[0-9]+,[0-9]+$")
+    return pc.if_else(comma, pc.replace_substring(plain, ",", "."), plain)
+
+
 def decimals(text: pa.Array) -> np.ndarray:
     """Digits behind the decimal point of each value, int (n), 0 where there is no point."""
     point = pc.fill_null(pc.find_substring(text, "."), -1).to_numpy()
@@ -87,12 +118,32 @@ def by_unique(text: pa.Array, function: Callable[[str], Mapped | None]) -> list[
 
 
 def year_of(text: str) -> int | None:
-    """The year of a text: 1998, 1998.0, 1998年, 1998-05-01, 199805, 14/04/1998; else None."""
-    plain = unicodedata.normalize("NFKC", text).strip()
-    found = _YEAR.fullmatch(plain)
-    if found is None and (day_first := _DAY_FIRST.fullmatch(plain)):
-        return int(day_first[2])
-    return int(found[1]) if found else None
+    """The year of a text, from 1000 to 2999; None where it says none.
+
+    Two digits, and the day numbers of spreadsheets, are no year: nobody can tell which.
+
+    Examples
+    --------
+    >>> [year_of(text) for text in ("1998", "1998.0", "1998-05-01", "199805", "14/04/1998")]
+    [1998, 1998, 1998, 1998, 1998]
+    >>> [year_of(text) for text in ("FY2005", "2005/06", "14041998", "05", "38717", "0")]
+    [2005, 2005, 1998, None, None, None]
+    """
+    plain = unicodedata.normalize("NFKC", text).strip().upper()
+    if plain.isdecimal() and len(plain) == 8 and not _is_month(plain[4:6]):
+        day_first = _DAY_MONTH_YEAR.fullmatch(plain)
+        return int(day_first[3]) if day_first and _is_month(day_first[2]) else None
+    if plain.isdecimal() and len(plain) == 6 and not _is_month(plain[4:6]):
+        return None
+    if found := _YEAR.fullmatch(plain):
+        return int(found[1])
+    if apart := _DAY_FIRST.fullmatch(plain):
+        return int(apart[2])
+    return None
+
+
+def _is_month(digits: str) -> bool:
+    return 0 <= int(digits) <= 12  # 00: the month is not known
 
 
 def place_code_of(text: str) -> str | None:

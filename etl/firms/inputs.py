@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -10,7 +10,7 @@ import psycopg
 from coagg.database import sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, refreshed, why
 from coagg.etl.files import FILE_READER_CODE, readers
-from coagg.etl.firms import FIRM_READER_CODE, layouts
+from coagg.etl.firms import FIRM_READER_CODE, layouts, scan
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.reference import load as reference
 from coagg.settings import SQL
@@ -34,24 +34,39 @@ class Opened:
     mapping: layouts.Mapping
     country: str
     datum: str | None
+    not_found: dict[str, str | None]  # columns of the layout that the file lacks
 
 
 def open_file(
-    path: Path, survey_year: int, layout: str | None, datum: str | None, country: str | None
+    path: Path,
+    survey_year: int,
+    layout: str | None,
+    datum: str | None,
+    country: str | None,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Opened:
     """Open a file of firms; arguments and errors are those of `load_firms`."""
-    table = readers.open_table(path)
-    chosen = (
-        layouts.load_layout(layout)
-        if layout
-        else layouts.detect_layout(table.headers, survey_year, file=path)
+    named = layouts.load_layout(layout) if layout else None
+    stated = named.encoding(survey_year) if named else None
+    known = [named] if named else [layouts.load_layout(name) for name in layouts.list_layouts()]
+    table = readers.open_table(
+        path,
+        encoding or stated,
+        sheet=sheet,
+        fits=lambda headers: any(one.missing(headers, survey_year) == [] for one in known),
     )
+    chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
     mapping = chosen.map(table.headers, survey_year, file=path)
+    if scan.has_decimal_commas(table, mapping):
+        mapping = replace(mapping, decimal_comma=True)
+        table.notes.append("numbers are read with decimal commas, as its coordinates have them")
     country = country or mapping.country or "CN"
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
         firm_rows.check_datum(country, stated)
-    return Opened(table, mapping, country, stated)
+    not_found = chosen.not_found(table.headers, survey_year)
+    return Opened(table, mapping, country, stated, not_found)
 
 
 def inputs(
@@ -64,6 +79,8 @@ def inputs(
     return fingerprint(
         {
             "file": opened.table.sha256,
+            "encoding": opened.table.encoding,
+            "sheet": opened.table.sheet,
             "layout": mapping,
             "datum": opened.datum,
             "cleaning": asdict(cleaning),
@@ -119,12 +136,14 @@ def why_load(
     datum: str | None = None,
     country: str | None = None,
     cleaning: CleaningSettings | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> str | None:
     """Why `load_firms` would load the file; None when it would find it unchanged.
 
     Arguments and errors are those of `load_firms`; nothing is written.
     """
-    opened = open_file(path, survey_year, layout, datum, country)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
     made_from = inputs(connection, opened, cleaning or CleaningSettings())
     return why_of(connection, opened.country, survey_year, made_from)
 

@@ -13,7 +13,6 @@ import difflib
 import hashlib
 import itertools
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ from typing import NamedTuple
 
 from coagg.errors import CoaggError
 from coagg.etl.coordinates import ALL_DATUMS
+from coagg.etl.firms.headers import LIKE, nearest_header, normalised
 
 LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "layouts"
 
@@ -55,9 +55,8 @@ OUTPUT_UNITS = {
     "million_cny": 1_000.0,
     "hundred_million_cny": 100_000.0,
 }
-_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification")
+_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification", "@encoding")
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
-_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 _HEADERS_SHOWN = 60
 
 HOW_TO = """\
@@ -68,6 +67,7 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
     @datum,wgs84 gcj02 or bd09,bd09,bd09
     @output_unit,cny thousand_cny ten_thousand_cny ...,thousand_cny,thousand_cny
     @classification,a hint where codes alone leave a tie,gbt4754_2002,
+    @encoding,of the text; empty: found out,,gb18030
     firm_id,,法人代码,法人代码|组织机构代码
     industry_code,,行业代码,行业代码
     lon,,lon_bd09,经度
@@ -110,7 +110,8 @@ class Mapping:
     """The headers of one file, found by a layout for a survey year.
 
     `columns` has a key for each of COLUMNS; its value is the file's header, as received, or None.
-    `datum`, `country`, `output_unit` and `classification` are None where the layout is silent.
+    `datum`, `country`, `output_unit` and `classification` are None where the layout is silent;
+    `decimal_comma` is a matter of the file: its numbers are written 120,5.
     """
 
     layout: str
@@ -120,6 +121,7 @@ class Mapping:
     datum: str | None
     output_unit: str | None
     classification: str | None
+    decimal_comma: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ class Layout:
             return stated[0] if stated else None
         known = [normalised(name) for name in self.alternatives("lon", heading)]
         return stated[known.index(normalised(lon_header or ""))]
+
+    def encoding(self, survey_year: int) -> str | None:
+        """The encoding of the files of a survey year; None where the layout does not state it."""
+        return self.cell("@encoding", self.heading(survey_year) or "") or None
 
     def alternatives(self, column: str, heading: str) -> list[str]:
         """Headers a column may have, the preferred one first."""
@@ -195,6 +201,20 @@ class Layout:
             classification=settings["@classification"],
         )
 
+    def not_found(self, headers: Sequence[str], survey_year: int) -> dict[str, str | None]:
+        """Columns it names for the year that the file lacks, each with the header most like it.
+
+        Only headers that are no column of ours count as like.
+        """
+        heading = self.heading(survey_year) or ""
+        columns, _ = self._find(headers, heading)
+        unused = [header for header in headers if header not in columns.values()]
+        return {
+            column: nearest_header([column, *wanted], unused, LIKE)
+            for column, header in columns.items()
+            if header is None and (wanted := self.alternatives(column, heading))
+        }
+
     def _find(self, headers: Sequence[str], heading: str) -> tuple[dict[str, str | None], set[str]]:
         by_form: dict[str, str] = {}
         twice = set()
@@ -233,23 +253,6 @@ class Layout:
             f"its headers: {shown}{f' and {more} more' if more > 0 else ''}. "
             "Name another --layout, or write one (coagg layouts shows how)"
         )
-
-
-def normalised(header: str) -> str:
-    """A header for comparison: without blanks and BOM, half-width, in lower case."""
-    text = unicodedata.normalize("NFKC", header).casefold()
-    return "".join(c for c in text if not c.isspace() and c not in _INVISIBLE)
-
-
-def nearest_header(wanted: Sequence[str], headers: Sequence[str]) -> str | None:
-    """The header most like one of the wanted ones, or None when none is like any."""
-    best, best_likeness = None, 0.4
-    for header in headers:
-        for name in wanted:
-            likeness = difflib.SequenceMatcher(None, normalised(name), normalised(header)).ratio()
-            if likeness > best_likeness:
-                best, best_likeness = header, likeness
-    return best
 
 
 def list_layouts() -> list[str]:

@@ -73,9 +73,14 @@ def load_firms(
     limits: gate.Limits | None = None,
     accept: str | None = None,
     dry_run: bool = False,
+    encoding: str | None = None,
+    sheet: str | None = None,
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
+
+    `encoding` of its text: the layout's, or found out by what the text reads like; a toss-up is
+    an error. `sheet` of a workbook: the one that has the headers.
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
     settings changes nothing. A year that moves further than `limits` allow is taken only with a
@@ -84,7 +89,7 @@ def load_firms(
     cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
-    opened = open_file(path, survey_year, layout, datum, country)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
     table, mapping, country = opened.table, opened.mapping, opened.country
 
     with database.connect(settings) as connection, YearLock(settings, country, survey_year):
@@ -145,6 +150,9 @@ def load_firms(
             "datum_shares_inside": shares,
             "datum_note": note,
             "classification_shares": scan.shares,
+            "encoding_confidence": table.encoding_confidence,
+            "notes": table.notes,
+            "columns_not_found": opened.not_found,
         }
         if report.rows_clean == 0:
             reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())

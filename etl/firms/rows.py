@@ -193,8 +193,12 @@ class _Cleaner:
         return FirmBatch(clean, refused, self.batch.table.num_rows + len(self.batch.malformed))
 
     def _other_year(self, survey_year: int) -> np.ndarray:
-        years = firm_values.by_unique(self.text("survey_year"), firm_values.year_of)
-        return np.array([year is not None and year != survey_year for year in years], dtype=bool)
+        """Rows that state a year other than this one; a year that cannot be read never agrees."""
+        text = self.text("survey_year")
+        agrees = firm_values.by_unique(
+            text, lambda stated: firm_values.year_of(stated) == survey_year
+        )
+        return np.array([agreed is False for agreed in agrees], dtype=bool)
 
     def _firm_id(self) -> pa.Array:
         ids = self.text("firm_id")

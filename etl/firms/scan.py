@@ -18,6 +18,9 @@ from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
 
 SAMPLE_POINTS = 20_000
+_FIRST_ROWS = 2_000
+_NUMBERS = ("lon", "lat", "output", "employment")
+LEAST_OF_A_YEAR = 0.1  # rows of a year among those of several, against the most
 # Share of ids in the form of an organisation code above which all ids are taken for such.
 ORGANISATION_CODES_SHARE = 0.9
 _CLASSIFICATION_PREFIXES = {"CN": "gbt", "GB": "uksic"}
@@ -102,8 +105,8 @@ def scan(
     """Read year, industry codes and ids of the whole file.
 
     `code_sets` holds the codes of each classification; those of other countries are left out.
-    Raises CoaggError for an unknown country, and when most rows that state a year state another
-    than `survey_year`.
+    A file may hold several years: the rows of the others are refused one by one. Raises CoaggError
+    for an unknown country, and when hardly a row that states a year states `survey_year`.
     """
     country = country or mapping.country or "CN"
     firm_points.country_box(country)
@@ -130,7 +133,8 @@ def scan(
         whole_ids += organisation_codes.count_whole(firm_ids)
 
     stated = _stated_years(years)
-    _check_years(table, mapping, survey_year, stated)
+    unreadable = {text: count for text, count in years.items() if firm_values.year_of(text) is None}
+    _check_years(table, mapping, survey_year, stated, unreadable)
     received: Counter[str] = Counter()
     for (code, _), count in codes.items():
         if code is not None:
@@ -173,17 +177,52 @@ def _stated_years(years: Mapping[str, int]) -> dict[int, int]:
 
 
 def _check_years(
-    table: TableFile, mapping: layouts.Mapping, survey_year: int, stated: Mapping[int, int]
+    table: TableFile,
+    mapping: layouts.Mapping,
+    survey_year: int,
+    stated: Mapping[int, int],
+    unreadable: Mapping[str, int],
 ) -> None:
-    rows = sum(stated.values())
-    if 2 * stated.get(survey_year, 0) >= rows:
+    """Refuse a file of other years, or of none that can be read.
+
+    In a file of several years each has about as many rows, or at least LEAST_OF_A_YEAR of the most;
+    fewer rows of a year are slips in a file of another.
+    """
+    if not stated and not unreadable:
         return
-    most = sorted(stated.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{year} in {count} rows" for year, count in most[:5])
+    most = max(stated.values(), default=0)
+    own = stated.get(survey_year, 0)
+    header = mapping.columns["survey_year"]
+    if sum(unreadable.values()) > most:
+        texts = sorted(unreadable.items(), key=lambda item: -item[1])
+        told = ", ".join(f"{text[:20]!r} in {count} rows" for text, count in texts[:5])
+        raise CoaggError(
+            f"{table.path}: its column {header} says {told}, which is no year; "
+            f"write years of four digits, such as {survey_year}"
+        )
+    if own and own >= LEAST_OF_A_YEAR * most:
+        return
+    told = ", ".join(f"{year} in {count} rows" for year, count in sorted(stated.items())[:20])
+    held = [str(year) for year, count in sorted(stated.items()) if count >= LEAST_OF_A_YEAR * most]
     raise CoaggError(
-        f"{table.path}: is no file of {survey_year}: its column "
-        f"{mapping.columns['survey_year']} says {told}; load it with --survey-year {most[0][0]}"
+        f"{table.path}: is no file of {survey_year}: its column {header} says {told}; "
+        f"load it with --survey-year {' or '.join(held)}"
     )
+
+
+def has_decimal_commas(table: TableFile, mapping: layouts.Mapping) -> bool:
+    """Whether coordinates are written 120,128605: then 1,000 of the file is one, and 1.000 is not.
+
+    Coordinates decide, as none is as large as a thousand; the first rows are looked at.
+    """
+    headers = [header for name in ("lon", "lat") if (header := mapping.columns[name])]
+    batch = next(table.batches(rows=_FIRST_ROWS, columns=headers))
+    stated = commas = 0
+    for header in headers:
+        text = firm_values.trimmed(batch.table[header].combine_chunks()).drop_null()
+        stated += len(text)
+        commas += int(firm_values.as_mask(firm_values.has_decimal_comma(text)).sum())
+    return 2 * commas > stated
 
 
 def mapped_batches(
@@ -199,4 +238,7 @@ def mapped_text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array
     header = mapping.columns[column]
     if header is None:
         return pa.nulls(batch.table.num_rows, pa.string())
-    return firm_values.trimmed(batch.table[header].combine_chunks())
+    text = firm_values.trimmed(batch.table[header].combine_chunks())
+    if mapping.decimal_comma and column in _NUMBERS:
+        text = firm_values.with_points(text, thousands=column not in ("lon", "lat"))
+    return text

@@ -53,6 +53,8 @@ def load_citations(
     layout: str | None = None,
     accept: str | None = None,
     dry_run: bool = False,
+    encoding: str | None = None,
+    sheet: str | None = None,
     progress: patents.Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load the citations of `path` as `dataset` (by default its name), in place of its old ones.
@@ -62,7 +64,7 @@ def load_citations(
     with a reason, `accept`; with `dry_run` everything is done and nothing kept. Raises CoaggError
     in one line when the file cannot be taken; the data base is then as it was.
     """
-    opened = patents.open_file(path, layout, KIND)
+    opened = patents.open_file(path, layout, KIND, encoding, sheet)
     table, chosen, columns = opened
     dataset = dataset or patents.dataset_name(path)
     with database.connect(settings) as connection:
@@ -77,6 +79,7 @@ def load_citations(
         report = ledger.InputReport(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
         )
+        report.facts = {"encoding_confidence": table.encoding_confidence}
         unreadable = impossible = 0
         for pairs in _pairs(table, columns, chosen):
             clean, refused, bad = _cleaned(pairs, columns, chosen)
@@ -102,6 +105,7 @@ def load_citations(
         report.flags = {flag: count for flag, count in flags.items() if count}
         _summarise(connection, report)
         patents.refuse_empty(report, path)
+        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         ledger.finish(
             settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
             made_from=made_from, accept=accept, dry_run=dry_run,
@@ -129,9 +133,11 @@ def why_load(
     *,
     dataset: str | None = None,
     layout: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> str | None:
     """Why `load_citations` would load the file; None when it would find it unchanged."""
-    made_from = inputs(connection, patents.open_file(path, layout, KIND))
+    made_from = inputs(connection, patents.open_file(path, layout, KIND, encoding, sheet))
     return ledger.why_of(connection, KIND, dataset or patents.dataset_name(path), made_from)
 
 
@@ -262,7 +268,7 @@ def _summarise(connection: psycopg.Connection, report: ledger.InputReport) -> No
         "SELECT count(*) FROM incoming_refused INNER JOIN clean.patent "
         "ON patent.patent_id = incoming_refused.detail WHERE reason = 'self_citation'",
     )
-    report.facts = {
+    report.facts |= {
         "internal": internal,
         "internal_to_itself": own,
         "citing_unknown": citing_unknown,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from coagg.errors import CoaggError
 from coagg.etl.files import csv_tables
-from coagg.etl.firms.layouts import nearest_header, normalised
+from coagg.etl.firms.headers import LIKE, nearest_header, normalised, told_not_found
 
 LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "patent_layouts"
 COLUMNS = (
@@ -31,6 +31,7 @@ NEEDED = {
 # Settings and what they are where a layout is silent.
 SETTINGS = {
     "@about": "",
+    "@encoding": "",
     "@numbers": "",
     "@separators": ";；、",
     "@dates": "ymd",
@@ -73,6 +74,20 @@ class PatentLayout:
         """Needed columns that the file lacks."""
         found = self.columns(headers)
         return [column for column in NEEDED[kind] if found[column] is None]
+
+    def not_found(self, headers: Sequence[str], kind: str) -> list[str]:
+        """A line on columns of its own that the file lacks; none when there are none."""
+        found = self.columns(headers)
+        unused = [header for header in headers if header not in found.values()]
+        of_citations = ("citing", "cited", "citation_date")
+        lost = {
+            column: nearest_header([column, *wanted], unused, LIKE)
+            for column, wanted in self.headers.items()
+            if wanted
+            and found[column] is None
+            and (column in of_citations) == (kind == "citations")
+        }
+        return [told_not_found(self.name, lost)] if lost else []
 
     def map(self, headers: Sequence[str], kind: str, file: Path) -> dict[str, str | None]:
         """Like `columns`; CoaggError in one line when a needed one is not there."""

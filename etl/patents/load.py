@@ -43,6 +43,8 @@ def load_patents(
     layout: str | None = None,
     accept: str | None = None,
     dry_run: bool = False,
+    encoding: str | None = None,
+    sheet: str | None = None,
     progress: Progress = lambda stage, rows: None,
 ) -> ledger.InputReport:
     """Load `path` as the patents of `dataset` (by default its name), in place of what that held.
@@ -52,7 +54,7 @@ def load_patents(
     `dry_run` everything is done and nothing kept. Raises CoaggError in one line when the file
     cannot be taken; the data base is then as it was.
     """
-    opened = open_file(path, layout, KIND)
+    opened = open_file(path, layout, KIND, encoding, sheet)
     table, chosen, columns = opened
     dataset = dataset or dataset_name(path)
     with database.connect(settings) as connection:
@@ -65,6 +67,7 @@ def load_patents(
         report = ledger.InputReport(
             KIND, dataset, path.name, chosen.name, table.format, table.encoding
         )
+        report.facts = {"encoding_confidence": table.encoding_confidence}
         today = datetime.date.today()
         for batch in patent_rows.patent_batches(table, columns, chosen, today):
             ledger.copy_table(connection, "incoming_patent", batch.clean)
@@ -81,6 +84,7 @@ def load_patents(
         database.run_file(connection, RULES / "40_publish.sql")
         _summarise(connection, report)
         refuse_empty(report, path)
+        report.notes += [*table.notes, *chosen.not_found(table.headers, KIND)]
         ledger.finish(
             settings, connection, report, path, sha256=table.sha256, file_bytes=table.bytes,
             made_from=made_from, accept=accept, dry_run=dry_run,
@@ -103,12 +107,32 @@ class Opened(NamedTuple):
     def parts(self) -> dict[str, object]:
         """What of it a load is made from: its bytes, and what its layout says."""
         said = [self.columns, self.layout.settings]
-        return {"file": self.table.sha256, "layout": said}
+        read = {
+            "file": self.table.sha256,
+            "encoding": self.table.encoding,
+            "sheet": self.table.sheet,
+        }
+        return {**read, "layout": said}
 
 
-def open_file(path: Path, layout: str | None, kind: str) -> Opened:
+def open_file(
+    path: Path,
+    layout: str | None,
+    kind: str,
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> Opened:
     """Open a file with the named layout, or the one that fits. Raises CoaggError in one line."""
-    table = patent_trs.open_patents(path)
+    stated = patent_layouts.load_layout(layout).settings["@encoding"] if layout else None
+    known = [layout] if layout else patent_layouts.list_layouts()
+    table = patent_trs.open_patents(
+        path,
+        encoding or stated,
+        sheet=sheet,
+        fits=lambda headers: any(
+            not patent_layouts.load_layout(name).missing(headers, kind) for name in known
+        ),
+    )
     chosen = patent_layouts.choose(layout, table.headers, kind, path)
     return Opened(table, chosen, chosen.map(table.headers, kind, path))
 
@@ -129,9 +153,11 @@ def why_load(
     *,
     dataset: str | None = None,
     layout: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> str | None:
     """Why `load_patents` would load the file; None when it would find it unchanged."""
-    made_from = inputs(open_file(path, layout, KIND))
+    made_from = inputs(open_file(path, layout, KIND, encoding, sheet))
     return ledger.why_of(connection, KIND, dataset or dataset_name(path), made_from)
 
 
@@ -200,7 +226,7 @@ def _summarise(connection: psycopg.Connection, report: ledger.InputReport) -> No
         "ORDER BY 2 DESC"
     ).fetchall()
     (taken,) = one(connection, "SELECT count(*) FROM held_elsewhere WHERE takes_over")
-    report.facts = {
+    report.facts |= {
         "granted": granted,
         "kinds": dict(kinds),
         "applicants": applicants,

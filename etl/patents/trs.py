@@ -21,6 +21,7 @@ from coagg.etl.files import encodings, limits, readers
 from coagg.etl.files.table_file import (
     MAX_COLUMNS,
     FileState,
+    Fits,
     HashedFile,
     TableFile,
     checked_headers,
@@ -36,8 +37,16 @@ _PART_RECORDS = 2_000
 _SNIFFED_BYTES = 4_096
 
 
-def open_patents(path: Path | str) -> TableFile:
+def open_patents(
+    path: Path | str,
+    encoding: str | None = None,
+    *,
+    sheet: str | None = None,
+    fits: Fits | None = None,
+) -> TableFile:
     """Open a patent file: the office's raw text when it begins with <REC>, else any table.
+
+    Arguments are those of `readers.open_table`.
 
     Raises CoaggError like `readers.open_table`.
     """
@@ -51,16 +60,21 @@ def open_patents(path: Path | str) -> TableFile:
             with gzip.open(path) as packed:
                 start = packed.read1(_SNIFFED_BYTES)
         except (OSError, EOFError, zlib.error):
-            return readers.open_table(path)  # says what is wrong with it
+            return readers.open_table(
+                path, encoding, sheet=sheet, fits=fits
+            )  # says what is wrong with it
     if start.removeprefix(encodings.UTF8_BOM).lstrip().startswith(RECORD.encode()):
-        return TrsFile(path, state, gzipped)
-    return readers.open_table(path)
+        stated = encodings.checked(encoding) if encoding else None
+        return TrsFile(path, state, gzipped, stated)
+    return readers.open_table(path, encoding, sheet=sheet, fits=fits)
 
 
 class TrsFile(TableFile):
     """Raw text of the patent office as a table; the labels are the headers."""
 
-    def __init__(self, path: Path, state: FileState, gzipped: bool) -> None:
+    def __init__(
+        self, path: Path, state: FileState, gzipped: bool, stated: str | None = None
+    ) -> None:
         """Read the whole file once: hash, encoding, labels. Raises CoaggError."""
         super().__init__(path, state)
         self._gzipped = gzipped
@@ -77,9 +91,7 @@ class TrsFile(TableFile):
                         "is it the patent office's raw text?"
                     )
             self.sha256, self.bytes = hashed.finish()
-        encoding = detector.encoding()
-        if encoding is None:
-            raise CoaggError(f"{path}: is no text in any encoding tried; save it as UTF-8")
+        encoding, self.encoding_confidence = detector.decide(path, stated)
         self._codec = self.encoding = encoding
         self.format = "trs.gz" if gzipped else "trs"
         names = dict.fromkeys(_plain(encodings.decode_marked(b, encoding)) for b in labels)

@@ -97,7 +97,7 @@ def test_files(tmp_path, encoding):
             [table.headers, rows],
             FILE_READER_CODE,
             "FILE_READER_CODE",
-            (1, "e557cdc3e3aef135d63aad1d69c77589"),
+            (2, "e557cdc3e3aef135d63aad1d69c77589"),
         )
 
 
@@ -117,7 +117,7 @@ def test_firms(tmp_path, datum, golden):
         [found.classification, rows],
         FIRM_READER_CODE,
         "FIRM_READER_CODE",
-        (1, golden),
+        (2, golden),
     )
 
 

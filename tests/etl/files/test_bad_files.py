@@ -44,7 +44,7 @@ def rows(table: TableFile) -> list[list[str | None]]:
         (b"a,\xff\n1,2\n3,4\n5,6\n7,8\n", r"header line is damaged \(row_undecodable\)"),
         (b"a," * 1_000_000 + b"\n1\n", r"header line is damaged \(row_too_long\)"),
         (b"," * 5000 + b"\n1\n", "more than 4096"),
-        ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "looks like UTF-16.*--encoding utf-16-le"),
         (bytes(range(256)) * 40, "is binary data"),
         (b"%PDF-1.4\n1,2\n", "is a PDF"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, r"an old Excel \.xls"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_typed_files import write_xlsx
+from support.workbooks import write_xlsx
 
 from coagg.errors import CoaggError
 from coagg.etl.files import text_records

@@ -115,7 +115,7 @@ def test_gbk_is_a_part_of_gb18030():
 
 def test_text_in_no_encoding_names_those_tried(write):
     line = "red,\xff\xfe\x80\n".encode("latin-1")
-    with pytest.raises(CoaggError, match=r"no text in any encoding tried \(utf-8, gbk, gb18030\)"):
+    with pytest.raises(CoaggError, match=r"no text in any encoding tried \(utf-8, gbk, gb18030"):
         open_table(write(b"name,code\n" + line * 50))
 
 
@@ -124,7 +124,7 @@ def test_detector_gives_up_on_hopeless_encodings_only():
     block = "红星机械厂,0610\n".encode("gbk") * 5000
     for _ in range(20):
         detector.feed(block)
-    assert detector.encoding() == "gbk"
+    assert detector.decide("x.csv") == ("gbk", 1.0)
     assert detector.given_up == {"utf-8"}
     assert detector.bad_lines["utf-8"] == 5000
 
