@@ -27,6 +27,7 @@ _NOT_FINITE = r"^(?i)[+-]?(nan|inf|infinity)$"
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
 _DAY_FIRST = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{4})")
 _YEAR = re.compile(r"([0-9]{4})(?:$|[^0-9].*|[0-9]{2}$|[0-9]{4}$)", re.DOTALL)
+_EIGHT = re.compile(r"([0-9]{8})(?:\.0+)?")
 
 Mapped = TypeVar("Mapped")
 
@@ -93,6 +94,31 @@ def year_of(text: str) -> int | None:
     if found is None and (day_first := _DAY_FIRST.fullmatch(plain)):
         return int(day_first[2])
     return int(found[1]) if found else None
+
+
+def founding_year_of(text: str) -> int | None:
+    """The year of a date of foundation: as `year_of`, and of eight digits in any order.
+
+    Examples
+    --------
+    >>> [founding_year_of(text) for text in ("19980414", "14041998", "04141998", "1998")]
+    [1998, 1998, 1998, 1998]
+    >>> founding_year_of("99999999") is None
+    True
+    """
+    found = _EIGHT.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if found is None:
+        return year_of(text)
+    digits = found[1]
+    for year, *rest in (
+        (digits[:4], digits[4:6], digits[6:]),
+        (digits[4:], digits[2:4], digits[:2]),
+        (digits[4:], digits[:2], digits[2:4]),
+    ):
+        month, day = map(int, rest)
+        if month <= 12 and day <= 31 and 1000 <= int(year) <= 2100:
+            return int(year)
+    return None
 
 
 def place_code_of(text: str) -> str | None:
