@@ -12,6 +12,7 @@ missing points or null island have to be taken out first: (0, 0) read as BD-09 i
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -57,9 +58,10 @@ Points = tuple[Floats, Floats]
 
 
 def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> Points:
-    """Convert points in `datum` (one of ALL_DATUMS) to WGS-84; osgb36 takes easting and northing.
+    """Convert points in `datum` to WGS-84: one of ALL_DATUMS, or a code of EPSG ("EPSG:32651").
 
-    Raises CoaggError for an unknown datum.
+    osgb36 and map projections take easting and northing; degrees come as longitude and latitude
+    whatever order EPSG has. Raises CoaggError for an unknown datum.
 
     >>> lon, lat = to_wgs84([116.404], [39.915], "bd09")
     >>> lon.round(5).tolist(), lat.round(5).tolist()
@@ -73,7 +75,31 @@ def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> Points:
         return np.array(lon, dtype=np.float64), np.array(lat, dtype=np.float64)
     if datum == OSGB36:
         return osgb36_to_wgs84(lon, lat)
-    raise CoaggError(f"unknown datum '{datum}': use one of {', '.join(ALL_DATUMS)}")
+    x, y = _to_wgs84(_crs(datum)).transform(
+        np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+    )
+    return np.asarray(x, np.float64), np.asarray(y, np.float64)
+
+
+def check_known(datum: str) -> None:
+    """Raise CoaggError for a datum that is none of ALL_DATUMS and no code of EPSG.
+
+    >>> check_known("bd09"), check_known("EPSG:32651")
+    (None, None)
+    """
+    if datum not in ALL_DATUMS:
+        _crs(datum)
+
+
+def in_metres(datum: str | None) -> bool:
+    """Whether coordinates of a datum are east and north on a map, not degrees.
+
+    >>> [in_metres(datum) for datum in ("wgs84", "osgb36", "EPSG:32651", "EPSG:4490")]
+    [False, True, True, False]
+    """
+    if datum is None or datum in DATUMS:
+        return False
+    return datum == OSGB36 or bool(_crs(datum).is_projected)
 
 
 def wgs84_to_gcj02(lon: ArrayLike, lat: ArrayLike) -> Points:
@@ -136,6 +162,24 @@ def osgb36_to_wgs84(easting: ArrayLike, northing: ArrayLike) -> Points:
 def _british_grid() -> pyproj.Transformer:
     """The shift without grid files: the same everywhere, whatever files a machine has."""
     return pyproj.Transformer.from_pipeline(_OSGB36_TO_WGS84)
+
+
+@functools.cache
+def _crs(datum: str) -> pyproj.CRS:
+    try:
+        if not re.fullmatch(r"EPSG:[0-9]{4,6}", datum):
+            raise pyproj.exceptions.CRSError("no code of EPSG")
+        return pyproj.CRS.from_user_input(datum)
+    except pyproj.exceptions.CRSError:
+        raise CoaggError(
+            f"unknown datum '{datum}': use one of {', '.join(ALL_DATUMS)}, "
+            "or the code of a coordinate system, EPSG:32651 say"
+        ) from None
+
+
+@functools.cache
+def _to_wgs84(crs: pyproj.CRS) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
 
 def _in_blocks(

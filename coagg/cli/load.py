@@ -38,13 +38,11 @@ app.command("citations")(patents.load_citations)
 app.command("input-output")(input_output.load_input_output)
 
 
-class Datum(StrEnum):
-    """Datum of the coordinates in a file."""
+class Establishments(StrEnum):
+    """What further rows of a firm at other points are."""
 
-    wgs84 = "wgs84"
-    gcj02 = "gcj02"
-    bd09 = "bd09"
-    osgb36 = "osgb36"
+    plants = "plants"
+    repeats = "repeats"
 
 
 @app.command("firms")
@@ -53,7 +51,11 @@ def load_firms(
     survey_year: SurveyYear,
     layout: Layout = None,
     datum: Annotated[
-        Datum | None, typer.Option(help="Datum of the coordinates. Default: the layout's.")
+        str | None,
+        typer.Option(
+            help="Datum of the coordinates: wgs84, gcj02, bd09, osgb36, or the code of a "
+            "coordinate system, EPSG:32651 say. Default: the layout's."
+        ),
     ] = None,
     country: Annotated[
         CountryCode | None,
@@ -73,6 +75,12 @@ def load_firms(
         float,
         typer.Option(min=0, max=1, help="and at least this share of its prefecture's firms."),
     ] = 0.005,
+    establishments: Annotated[
+        Establishments,
+        typer.Option(
+            help="Further rows of a firm at other points: plants, kept, or repeats, refused."
+        ),
+    ] = Establishments.plants,
     accept: Accept = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -93,9 +101,9 @@ def load_firms(
             file,
             survey_year,
             layout=layout,
-            datum=datum.value if datum else None,
+            datum=datum,
             country=country.value if country else None,
-            cleaning=firms.CleaningSettings(pile_up_min, pile_up_share),
+            cleaning=firms.CleaningSettings(pile_up_min, pile_up_share, establishments.value),
             accept=accept,
             dry_run=dry_run,
             encoding=encoding,
@@ -128,6 +136,13 @@ def _tell(answer: Answer, report: LoadReport) -> None:
         datum=report.datum, classification=report.classification,
     )  # fmt: skip
     rows_table(answer, Counted.of(report))
+    if examples := facts.get("examples"):
+        answer.table(
+            "examples",
+            "An example of each reason",
+            (("reason", "{reason}"), ("row and value", "{example}")),
+            [{"reason": reason, "example": example} for reason, example in examples.items()],
+        )
     for finding in report.verdict.findings if report.verdict else ():
         taken = f"taken: {report.accepted}" if report.accepted else "needs --accept"
         answer.note(f"{taken}: {finding.line()}")
@@ -173,7 +188,8 @@ def load_reference(
     agglomerations: Annotated[
         Path | None,
         typer.Option(
-            dir_okay=False, help="Your urban agglomerations, in place of the shipped ones (csv)."
+            dir_okay=False,
+            help="Your urban agglomerations (csv), in place of those of the countries it names.",
         ),
     ] = None,
     classification: Annotated[

@@ -27,7 +27,7 @@ _NOT_FINITE = r"^(?i)[+-]?(nan|inf|infinity)$"
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
 _DAY_FIRST = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{4})")
 _YEAR = re.compile(r"(?:[FC]Y ?)?([12][0-9]{3})(?:$|[^0-9].*|[0-9]{2}$|[0-9]{4}$)", re.DOTALL)
-_DAY_MONTH_YEAR = re.compile(r"([0-9]{2})([0-9]{2})([12][0-9]{3})")
+_WHOLE = re.compile(r"\.0+$")
 
 Mapped = TypeVar("Mapped")
 
@@ -126,13 +126,17 @@ def year_of(text: str) -> int | None:
     --------
     >>> [year_of(text) for text in ("1998", "1998.0", "1998-05-01", "199805", "14/04/1998")]
     [1998, 1998, 1998, 1998, 1998]
-    >>> [year_of(text) for text in ("FY2005", "2005/06", "14041998", "05", "38717", "0")]
-    [2005, 2005, 1998, None, None, None]
+    >>> [year_of(text) for text in ("FY2005", "2005/06", "14041998", "04141998.0")]
+    [2005, 2005, 1998, 1998]
+    >>> [year_of(text) for text in ("05", "38717", "0", "99999999")]
+    [None, None, None, None]
     """
     plain = unicodedata.normalize("NFKC", text).strip().upper()
-    if plain.isdecimal() and len(plain) == 8 and not _is_month(plain[4:6]):
-        day_first = _DAY_MONTH_YEAR.fullmatch(plain)
-        return int(day_first[3]) if day_first and _is_month(day_first[2]) else None
+    plain = _WHOLE.sub("", plain)
+    if plain.isdecimal() and len(plain) == 8 and not _is_date(plain[4:6], plain[6:]):
+        one, two, year = plain[:2], plain[2:4], plain[4:]
+        dated = _is_date(two, one) or _is_date(one, two)  # 14041998, or 04141998 of Americans
+        return int(year) if dated and year[0] in "12" else None
     if plain.isdecimal() and len(plain) == 6 and not _is_month(plain[4:6]):
         return None
     if found := _YEAR.fullmatch(plain):
@@ -140,6 +144,10 @@ def year_of(text: str) -> int | None:
     if apart := _DAY_FIRST.fullmatch(plain):
         return int(apart[2])
     return None
+
+
+def _is_date(month: str, day: str) -> bool:
+    return _is_month(month) and int(day) <= 31
 
 
 def _is_month(digits: str) -> bool:

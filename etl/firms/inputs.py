@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 
@@ -20,10 +21,15 @@ RULES = SQL / "transforms" / "firms"
 
 @dataclass(frozen=True)
 class CleaningSettings:
-    """Settings of the cleaning rules; part of what makes a load the same load."""
+    """Settings of the cleaning rules; part of what makes a load the same load.
+
+    `establishments`: what further rows of a firm at other points are, `plants` that are kept or
+    `repeats` that are refused.
+    """
 
     pile_up_min: int = 10
     pile_up_share: float = 0.005
+    establishments: Literal["plants", "repeats"] = "plants"
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def open_file(
     country = country or mapping.country or "CN"
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
+        stated = stated.upper() if stated.lower().startswith("epsg:") else stated
         firm_rows.check_datum(country, stated)
     not_found = chosen.not_found(table.headers, survey_year)
     return Opened(table, mapping, country, stated, not_found)

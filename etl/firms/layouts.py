@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coagg.errors import CoaggError
-from coagg.etl.coordinates import ALL_DATUMS
+from coagg.etl import coordinates
 from coagg.etl.firms.headers import LIKE, nearest_header, normalised
 
 LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "layouts"
@@ -46,6 +46,7 @@ COLUMNS = (
     "lon",
     "lat",
     "survey_year",
+    "country",
 )
 # Thousand yuan in one unit of output.
 OUTPUT_UNITS = {
@@ -55,7 +56,9 @@ OUTPUT_UNITS = {
     "million_cny": 1_000.0,
     "hundred_million_cny": 100_000.0,
 }
-_SETTINGS = ("@about", "@country", "@datum", "@output_unit", "@classification", "@encoding")
+_SETTINGS = (
+    "@about", "@country", "@datum", "@output_unit", "@classification", "@encoding", "@id_digits",
+)  # fmt: skip
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
 _HEADERS_SHOWN = 60
 
@@ -68,6 +71,7 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
     @output_unit,cny thousand_cny ten_thousand_cny ...,thousand_cny,thousand_cny
     @classification,a hint where codes alone leave a tie,gbt4754_2002,
     @encoding,of the text; empty: found out,,gb18030
+    @id_digits,digits of a whole firm_id: shorter numbers lost their zeros,,
     firm_id,,法人代码,法人代码|组织机构代码
     industry_code,,行业代码,行业代码
     lon,,lon_bd09,经度
@@ -76,7 +80,9 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
 Rows: {columns}.
 lon, lat and industry_code are required, the others may be left out. Alternatives are separated
 by |, the first one found in the file counts; where @datum has as many as lon, each header of lon
-has its own datum. industry_code_2 to _4 are read for country GB, whose firms have several. Width
+has its own datum. A column that holds both ("30.72, 104.06", POINT (104.06 30.72)) is named under
+lon and under lat. Rows whose country names another one are refused; empty means the file's own.
+industry_code_2 to _4 are read for country GB, whose firms have several. Width
 of brackets, blanks and case do not matter.
 Begin with a copy of {folder}/demo.csv, then: coagg load firms FILE --survey-year 2010
 --layout my_layout.csv. A new year is a new column.""".format(
@@ -105,13 +111,21 @@ class LayoutRow(NamedTuple):
     about: str
 
 
+class SecondPoint(NamedTuple):
+    """Further columns of coordinates, read where the first two are empty, and their datum."""
+
+    lon: str
+    lat: str
+    datum: str | None
+
+
 @dataclass(frozen=True)
 class Mapping:
     """The headers of one file, found by a layout for a survey year.
 
     `columns` has a key for each of COLUMNS; its value is the file's header, as received, or None.
-    `datum`, `country`, `output_unit` and `classification` are None where the layout is silent;
-    `decimal_comma` is a matter of the file: its numbers are written 120,5.
+    `datum`, `country`, `output_unit`, `classification` and `id_digits` are None where the layout is
+    silent; `decimal_comma` is a matter of the file: its numbers are written 120,5.
     """
 
     layout: str
@@ -122,6 +136,8 @@ class Mapping:
     output_unit: str | None
     classification: str | None
     decimal_comma: bool = False
+    id_digits: int | None = None
+    second_point: SecondPoint | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +215,8 @@ class Layout:
             datum=self.datum(heading, columns["lon"]),
             output_unit=settings["@output_unit"],
             classification=settings["@classification"],
+            second_point=self._second_point(headers, heading, columns),
+            id_digits=int(settings["@id_digits"]) if settings["@id_digits"] else None,
         )
 
     def not_found(self, headers: Sequence[str], survey_year: int) -> dict[str, str | None]:
@@ -228,6 +246,18 @@ class Layout:
             forms = map(normalised, self.alternatives(column, heading))
             found[column] = next((by_form[form] for form in forms if form in by_form), None)
         return found, twice
+
+    def _second_point(
+        self, headers: Sequence[str], heading: str, columns: dict[str, str | None]
+    ) -> SecondPoint | None:
+        """The next pair of alternatives of lon and lat that the file has too."""
+        by_form = {normalised(header): header for header in headers}
+        lons, lats = self.alternatives("lon", heading), self.alternatives("lat", heading)
+        for names in zip(lons, lats, strict=False):
+            lon, lat = (by_form.get(normalised(name)) for name in names)
+            if lon and lat and lon != columns["lon"] and lat != columns["lat"]:
+                return SecondPoint(lon, lat, self.datum(heading, lon))
+        return None
 
     def missing(self, headers: Sequence[str], survey_year: int) -> list[str] | None:
         """Required columns that are not found; None when the layout lacks the year."""
@@ -360,19 +390,30 @@ def _read_layout(path: Path) -> Layout:
             about = row[1].strip() if len(row) > 1 else ""
         values = [cell.strip() for cell in row[2:]]
         cells[name] = dict(zip([year.heading for year in years], values, strict=False))
-    for setting, allowed in (("@datum", ALL_DATUMS), ("@output_unit", tuple(OUTPUT_UNITS))):
-        for heading, value in cells.get(setting, {}).items():
-            words = value.split("|") if setting == "@datum" else [value]
-            lons = cells.get("lon", {}).get(heading, "").split("|")
-            if len(words) > 1 and len(words) != len(lons):
-                raise CoaggError(
-                    f"{path}: @datum of {heading} has {len(words)} alternatives, lon {len(lons)}: "
-                    "state one for all, or one for each"
-                )
-            if value and not all(word.strip() in allowed for word in words):
-                raise CoaggError(
-                    f"{path}: {setting} of {heading} is {value!r}; use one of {', '.join(allowed)}"
-                )
+    for heading, value in cells.get("@datum", {}).items():
+        words = value.split("|")
+        lons = cells.get("lon", {}).get(heading, "").split("|")
+        if len(words) > 1 and len(words) != len(lons):
+            raise CoaggError(
+                f"{path}: @datum of {heading} has {len(words)} alternatives, lon {len(lons)}: "
+                "state one for all, or one for each"
+            )
+        for word in words if value else ():
+            try:
+                coordinates.check_known(word.strip())
+            except CoaggError as fault:
+                raise CoaggError(f"{path}: @datum of {heading}: {fault}") from None
+    for heading, value in cells.get("@output_unit", {}).items():
+        if value and value not in OUTPUT_UNITS:
+            raise CoaggError(
+                f"{path}: @output_unit of {heading} is {value!r}; use one of "
+                f"{', '.join(OUTPUT_UNITS)}"
+            )
+    for heading, value in cells.get("@id_digits", {}).items():
+        if value and not re.fullmatch(r"[1-9][0-9]?", value):
+            raise CoaggError(
+                f"{path}: @id_digits of {heading} is {value!r}; write how many digits an id has"
+            )
     return Layout(path.stem, path, hashlib.sha256(data).hexdigest(), about, years, cells)
 
 

@@ -106,8 +106,15 @@ def load_firms(
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
-        datums = coordinates.DATUMS if country == "CN" else (stated or "wgs84",)
+        if not coordinates.in_metres(stated):
+            datum_check.refuse_packed(path, sample)
+        chinese = country == "CN" and (stated is None or stated in coordinates.DATUMS)
+        datums = coordinates.DATUMS if chinese else (stated or "wgs84",)
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
+        if stated is not None and coordinates.in_metres(stated):
+            datum_check.refuse_swapped(
+                connection, path, sample, shares[stated], country, survey_year, stated
+            )
         datum, note = datum_check.choose(stated, shares)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
         values = {
@@ -116,6 +123,7 @@ def load_firms(
             "classification": scan.classification,
             "pile_up_min": cleaning.pile_up_min,
             "pile_up_share": cleaning.pile_up_share,
+            "establishments": cleaning.establishments,
         }
         database.run_file(connection, RULES / "10_incoming.sql", values)
         batches = firm_rows.firm_batches(
@@ -155,9 +163,9 @@ def load_firms(
             "columns_not_found": opened.not_found,
         }
         if report.rows_clean == 0:
-            reasons = ", ".join(f"{n} {reason}" for reason, n in report.reasons.items())
             raise CoaggError(
-                f"{path}: every one of its {rows_read} rows would be refused ({reasons}); "
+                f"{path}: every one of its {rows_read} rows would be refused "
+                f"({_with_examples(report)}); {datum_check.remedy(report.facts['examples'])}"
                 f"is it layout {mapping.layout}, datum {datum}, country {country}?"
             )
         progress("comparing with other years", 0)
@@ -222,6 +230,12 @@ def _standing(connection: psycopg.Connection, country: str, survey_year: int) ->
         name, survey_year, country, layout, datum, classification, format_, encoding,
         read, clean, refused, counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
     )  # fmt: skip
+
+
+def _with_examples(report: LoadReport) -> str:
+    """Reasons of refused rows with their numbers, each with an example."""
+    examples = report.facts["examples"]
+    return ", ".join(f"{n} {reason}: {examples[reason]}" for reason, n in report.reasons.items())
 
 
 def _verdict(
@@ -365,6 +379,13 @@ def _summarise(connection: psycopg.Connection, report: LoadReport, partition: st
     report.reasons = dict(
         connection.execute(
             "SELECT reason, count(*) FROM incoming_refused GROUP BY reason ORDER BY 2 DESC, 1"
+        ).fetchall()
+    )
+    report.facts["examples"] = dict(
+        connection.execute(
+            "SELECT DISTINCT ON (reason) reason, "
+            "format('row %s, %s', row_number, left(detail, 150)) "
+            "FROM incoming_refused ORDER BY reason, row_number"
         ).fetchall()
     )
     report.flags = dict(

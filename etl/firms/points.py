@@ -1,4 +1,8 @@
-"""Points of a survey file: read, axes put right where swapped, refused where they are none."""
+"""Points of a survey file: read, put right where that is certain, refused where they are none.
+
+Put right are axes that were swapped, millionths of degrees, and a sign that the country does not
+leave in doubt: one that lies wholly on one side of the zero line. Each has its flag.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,17 @@ import pyarrow as pa
 from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
+from coagg.etl.firms import degrees as firm_degrees
 
 # West, south, east and north of a box round each country, with room for any datum; degrees.
 COUNTRY_BOXES = {"CN": (73.0, 3.0, 136.0, 54.0), "GB": (-9.0, 49.0, 2.5, 61.5)}
 FEWEST_DECIMALS = 3
 COARSE_METRES = 100.0  # what three decimals of a degree are
+# Whole numbers of which so many are a degree; 1e5 would make degrees of metres.
+SCALES = (1e6, 1e7)
 # East and north of the British National Grid, metres.
 GRID_LIMITS = (700_000.0, 1_300_000.0)
+LARGEST_METRES = 3e7  # of any projection, zone numbers in front of eastings included
 
 REASONS = (
     "coordinates_missing",
@@ -31,7 +39,8 @@ KEPT = -1
 class Points(NamedTuple):
     """Points of n rows in the datum of the file, degrees, axes put right; NaN where refused.
 
-    `reason` is the place in REASONS of why a row is refused, KEPT where it is not.
+    `reason` is the place in REASONS of why a row is refused, KEPT where it is not. `swapped`,
+    `sign_restored`, `scaled` and `low_precision` are flags (bool, n).
     """
 
     lon: np.ndarray
@@ -39,6 +48,8 @@ class Points(NamedTuple):
     reason: np.ndarray
     swapped: np.ndarray
     low_precision: np.ndarray
+    sign_restored: np.ndarray
+    scaled: np.ndarray
 
 
 def read_points(
@@ -49,17 +60,29 @@ def read_points(
     Raises CoaggError for a country without a box.
     """
     box = country_box(country)
-    lon_text, lat_text = firm_values.half_width(lon_text), firm_values.half_width(lat_text)
-    lon_read = firm_values.numbers(lon_text, keep_nan=True)
-    lat_read = firm_values.numbers(lat_text, keep_nan=True)
-    lon, lat = lon_read.values, lat_read.values
     missing = firm_values.as_mask(lon_text.is_null()) | firm_values.as_mask(lat_text.is_null())
-    unreadable = lon_read.unreadable | lat_read.unreadable
-    if datum == coordinates.OSGB36:
-        return _grid_points(lon, lat, missing, unreadable, box)
+    if datum is not None and coordinates.in_metres(datum):
+        east = firm_values.numbers(firm_values.half_width(lon_text), keep_nan=True)
+        north = firm_values.numbers(firm_values.half_width(lat_text), keep_nan=True)
+        unreadable = east.unreadable | north.unreadable
+        return _grid_points(east.values, north.values, missing, unreadable, box, datum)
 
-    swapped = ~_inside(lon, lat, box) & _inside(lat, lon, box)
-    lon, lat = np.where(swapped, lat, lon), np.where(swapped, lon, lat)
+    first, second = firm_degrees.degrees(lon_text), firm_degrees.degrees(lat_text)
+    # two letters of one axis are no point; a letter of the other axis says that they are swapped
+    unreadable = (
+        first.unreadable
+        | second.unreadable
+        | ((first.axis == second.axis) & (first.axis != firm_degrees.ANY))
+    )
+    swapped = (first.axis == firm_degrees.LAT) | (second.axis == firm_degrees.LON)
+    one, two = first.values, second.values
+    lon, lat = np.where(swapped, two, one), np.where(swapped, one, two)
+    told = (first.axis != firm_degrees.ANY) | (second.axis != firm_degrees.ANY)
+    other_way = ~told & ~_inside(lon, lat, box) & _inside(lat, lon, box)
+    lon, lat = np.where(other_way, lat, lon), np.where(other_way, lon, lat)
+    swapped |= other_way
+    lon, lat, scaled = _unscaled(lon, lat, box)
+    lon, lat, sign_restored = _with_sign(lon, lat, box)
     inside = _inside(lon, lat, box)
     # In a country that lies across a zero line one of the two may be zero.
     zero = ((lon == 0) & (lat == 0)) | (((lon == 0) | (lat == 0)) & ~inside)
@@ -69,16 +92,58 @@ def read_points(
         [missing, unreadable, zero, ~possible, ~inside], list(range(len(REASONS))), KEPT
     )
     kept = reason == KEPT
-    low_precision = kept & (
-        np.minimum(firm_values.decimals(lon_text), firm_values.decimals(lat_text)) < FEWEST_DECIMALS
-    )
+    coarse = np.minimum(first.decimals, second.decimals) < FEWEST_DECIMALS
     return Points(
         np.where(kept, lon, np.nan),
         np.where(kept, lat, np.nan),
         reason,
         swapped & kept,
-        low_precision,
+        kept & coarse & ~scaled,
+        sign_restored & kept,
+        scaled & kept,
     )
+
+
+def filled(first: Points, second: Points) -> tuple[Points, np.ndarray]:
+    """Points of a first pair of columns, of a second where the first is empty or zero (bool, n)."""
+    empty = [REASONS.index(name) for name in ("coordinates_missing", "coordinates_zero")]
+    used = np.isin(first.reason, empty) & (second.reason == KEPT)
+    both = zip(second, first, strict=True)
+    return Points(*(np.where(used, two, one) for two, one in both)), used
+
+
+def _unscaled(
+    lon: np.ndarray, lat: np.ndarray, box: tuple[float, float, float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Degrees of whole numbers that are millionths, or ten-millionths, of degrees."""
+    whole = (np.abs(lat) > 180) & (np.rint(lon) == lon) & (np.rint(lat) == lat)
+    scaled = np.zeros(len(lon), dtype=bool)
+    if not whole.any():
+        return lon, lat, scaled
+    for scale in SCALES:
+        for x, y in ((lon / scale, lat / scale), (lat / scale, lon / scale)):
+            fits = whole & ~scaled & _inside(x, y, box)
+            lon, lat = np.where(fits, x, lon), np.where(fits, y, lat)
+            scaled |= fits
+    return lon, lat, scaled
+
+
+def _with_sign(
+    lon: np.ndarray, lat: np.ndarray, box: tuple[float, float, float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points of a country on one side of a zero line, with the sign of that side."""
+    west, south, east, north = box
+    outside = ~_inside(lon, lat, box)
+    x = _signed(lon, west, east)
+    y = _signed(lat, south, north)
+    restored = outside & _inside(x, y, box)
+    return np.where(restored, x, lon), np.where(restored, y, lat), restored
+
+
+def _signed(values: np.ndarray, least: float, most: float) -> np.ndarray:
+    if least > 0:
+        return np.abs(values)
+    return -np.abs(values) if most < 0 else values
 
 
 def _grid_points(
@@ -87,20 +152,27 @@ def _grid_points(
     missing: np.ndarray,
     unreadable: np.ndarray,
     box: tuple[float, float, float, float],
+    datum: str,
 ) -> Points:
-    """Points of the British National Grid, metres: a swap of axes cannot be told there."""
+    """Points of a map projection, metres, here the British National Grid or one of EPSG.
+
+    A swap of axes is put right where the point is in the country the other way round alone, which
+    on the British grid says nothing: most of the country stays in it.
+    """
     zero = (easting == 0) & (northing == 0)
-    possible = (
-        (easting >= 0)
-        & (easting <= GRID_LIMITS[0])
-        & (northing >= 0)
-        & (northing <= GRID_LIMITS[1])
-    )
-    lon, lat = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
-    lon[possible], lat[possible] = coordinates.osgb36_to_wgs84(
-        easting[possible], northing[possible]
-    )
-    inside = _inside(lon, lat, box)
+    if datum == coordinates.OSGB36:
+        possible = (easting >= 0) & (easting <= GRID_LIMITS[0])
+        possible &= (northing >= 0) & (northing <= GRID_LIMITS[1])
+    else:
+        possible = (np.abs(easting) <= LARGEST_METRES) & (np.abs(northing) <= LARGEST_METRES)
+    swapped = np.zeros(len(easting), dtype=bool)
+    inside = _grid_inside(easting, northing, possible, box, datum)
+    if datum != coordinates.OSGB36 and not inside.all():
+        swapped = ~inside & _grid_inside(northing, easting, possible, box, datum)
+        easting, northing = (
+            np.where(swapped, northing, easting), np.where(swapped, easting, northing)
+        )  # fmt: skip
+        inside |= swapped
     reason = np.select(
         [missing, unreadable, zero, ~possible, ~inside], list(range(len(REASONS))), KEPT
     )
@@ -110,9 +182,26 @@ def _grid_points(
         np.where(kept, easting, np.nan),
         np.where(kept, northing, np.nan),
         reason,
-        np.zeros(len(kept), dtype=bool),
+        swapped & kept,
         coarse,
+        np.zeros(len(kept), dtype=bool),
+        np.zeros(len(kept), dtype=bool),
     )
+
+
+def _grid_inside(
+    easting: np.ndarray,
+    northing: np.ndarray,
+    possible: np.ndarray,
+    box: tuple[float, float, float, float],
+    datum: str,
+) -> np.ndarray:
+    """Where possible points of a projection lie in the box."""
+    lon, lat = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
+    lon[possible], lat[possible] = coordinates.to_wgs84(
+        easting[possible], northing[possible], datum
+    )
+    return _inside(lon, lat, box)
 
 
 def country_box(country: str) -> tuple[float, float, float, float]:

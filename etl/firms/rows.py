@@ -20,10 +20,20 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
-from coagg.etl.firms import industry_codes, layouts, organisation_codes
+from coagg.etl.firms import countries as firm_countries
+from coagg.etl.firms import ids as firm_ids
+from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
-from coagg.etl.firms.scan import CoordinateSample, Scan, coordinate_sample, mapped_text, scan
+from coagg.etl.firms.scan import (
+    CoordinateSample,
+    Scan,
+    coordinate_sample,
+    mapped_text,
+    pair_texts,
+    point_texts,
+    scan,
+)
 
 __all__ = [
     "FIRM_SCHEMA",
@@ -71,17 +81,28 @@ REFUSED_SCHEMA = pa.schema(
     ]
 )
 FLAGS = (
+    "firm_id_placeholder",
+    "firm_id_damaged",
+    "firm_id_zero_restored",
     "axes_swapped",
+    "sign_restored",
+    "degrees_scaled",
+    "second_coordinates",
     "low_precision",
     "place_missing",
     "industry_missing",
     "industry_unknown",
     "industry_zero_restored",
     "output_unreadable",
+    "output_out_of_bounds",
     "employment_unreadable",
+    "employment_out_of_bounds",
     "established_year_unreadable",
 )
 FOUNDING_YEARS = (1000, 2100)
+# No firm of any country has more: about three times the largest employer and the largest seller.
+MOST_EMPLOYED = 7_000_000
+MOST_OUTPUT = 1e10  # thousand yuan
 CELLS_HELD = 2_000_000  # of a batch, so that a survey's 130 columns take no more memory than 15
 
 
@@ -129,10 +150,8 @@ def firm_batches(
 
 def check_datum(country: str, datum: str) -> None:
     """Raise CoaggError for an unknown datum, and for one that the country does not use."""
-    if datum not in coordinates.ALL_DATUMS:
-        known = ", ".join(coordinates.ALL_DATUMS)
-        raise CoaggError(f"unknown datum {datum!r}: use one of {known}")
-    if country != "CN" and datum not in ("wgs84", coordinates.OSGB36):
+    coordinates.check_known(datum)
+    if country != "CN" and datum in ("gcj02", "bd09"):
         raise CoaggError(f"datum {datum} is used in China only: load {country} with --datum wgs84")
     if country != "GB" and datum == coordinates.OSGB36:
         raise CoaggError(
@@ -156,11 +175,14 @@ class _Cleaner:
         return mapped_text(self.batch, self.mapping, column)
 
     def clean(self, survey_year: int, datum: str, thousand_cny: float) -> FirmBatch:
-        points = firm_points.read_points(self.text("lon"), self.text("lat"), self.country, datum)
+        points, wgs84 = self._points(datum)
         other_year = self._other_year(survey_year)
-        kept = (points.reason == firm_points.KEPT) & ~other_year
+        other_country = self._other_country()
+        kept = (points.reason == firm_points.KEPT) & ~other_year & ~other_country
         self.flags["axes_swapped"] = points.swapped
         self.flags["low_precision"] = points.low_precision
+        self.flags["sign_restored"] = points.sign_restored
+        self.flags["degrees_scaled"] = points.scaled
         industry_code, industry = self._industry()
         columns = {
             "row_number": pa.array(self.row_numbers),
@@ -178,19 +200,36 @@ class _Cleaner:
             if name in layouts.COLUMNS and name not in columns and name not in ("lon", "lat"):
                 columns[name] = self.text(name)
         keep = pa.array(kept)
-        lon, lat = coordinates.to_wgs84(points.lon[kept], points.lat[kept], datum)
         kept_columns = {name: column.filter(keep) for name, column in columns.items()}
         kept_columns |= {
-            "lon": pa.array(lon),
-            "lat": pa.array(lat),
+            "lon": pa.array(wgs84[0][kept]),
+            "lat": pa.array(wgs84[1][kept]),
             "flags": self._flag_lists(kept),
             "unreadable": self._unreadable(kept),
         }
         clean = pa.table(
             [kept_columns[field.name].cast(field.type) for field in FIRM_SCHEMA], FIRM_SCHEMA
         )
-        refused = self._refused(points, other_year)
+        refused = self._refused(points, other_year, other_country)
         return FirmBatch(clean, refused, self.batch.table.num_rows + len(self.batch.malformed))
+
+    def _points(self, datum: str) -> tuple[firm_points.Points, tuple[np.ndarray, np.ndarray]]:
+        """Points in the datum of the file, and in WGS-84 (NaN where refused)."""
+        points = firm_points.read_points(
+            *point_texts(self.batch, self.mapping), self.country, datum
+        )
+        used = np.zeros(len(points.lon), dtype=bool)
+        second = self.mapping.second_point
+        if second is not None:
+            texts = pair_texts(self.batch, second.lon, second.lat)
+            further = firm_points.read_points(*texts, self.country, second.datum or datum)
+            points, used = firm_points.filled(points, further)
+            self.flags["second_coordinates"] = used
+        lon, lat = np.full(len(used), np.nan), np.full(len(used), np.nan)
+        kept = points.reason == firm_points.KEPT
+        for rows, of in ((kept & ~used, datum), (used, (second and second.datum) or datum)):
+            lon[rows], lat[rows] = coordinates.to_wgs84(points.lon[rows], points.lat[rows], of)
+        return points, (lon, lat)
 
     def _other_year(self, survey_year: int) -> np.ndarray:
         """Rows that state a year other than this one; a year that cannot be read never agrees."""
@@ -200,9 +239,28 @@ class _Cleaner:
         )
         return np.array([agreed is False for agreed in agrees], dtype=bool)
 
+    def _other_country(self) -> np.ndarray:
+        own = firm_countries.names(self.country)
+        stated = self.text("country")
+        return firm_values.as_mask(
+            pa.array(
+                firm_values.by_unique(stated, lambda one: firm_countries.plain(one) not in own),
+                pa.bool_(),
+            )
+        )
+
     def _firm_id(self) -> pa.Array:
-        ids = self.text("firm_id")
-        return organisation_codes.restore_zeros(ids) if self.scan.organisation_codes else ids
+        text = self.text("firm_id")
+        judged = firm_ids.judge(
+            text,
+            cut=self.scan.ids_cut,
+            width=self.mapping.id_digits,
+            check_digit=self.scan.organisation_codes,
+        )
+        self.flags["firm_id_placeholder"] = judged.placeholder
+        self.flags["firm_id_zero_restored"] = judged.zero_restored
+        self._flag("firm_id_damaged", "firm_id", text, judged.damaged)
+        return judged.ids
 
     def _established_year(self) -> pa.Array:
         def founding(text: str) -> int | None:
@@ -242,27 +300,33 @@ class _Cleaner:
 
     def _output(self, thousand_cny: float) -> pa.Array:
         text = self.text("output")
-        values = firm_values.numbers(text).values
-        readable = np.isfinite(values)
-        self._flag_unreadable("output", text, ~readable)
-        return pa.array(values * thousand_cny, mask=~readable)
+        values = firm_values.numbers(text).values * thousand_cny
+        known = np.isfinite(values)
+        self._flag_unreadable("output", text, ~known)
+        bounded = known & (values >= 0) & (values <= MOST_OUTPUT)
+        self._flag("output_out_of_bounds", "output", text, known & ~bounded)
+        return pa.array(values, mask=~bounded)
 
     def _employment(self) -> pa.Array:
         text = self.text("employment")
         values = firm_values.numbers(text).values
-        largest = np.iinfo(np.int32).max
-        readable = (values >= 0) & (values <= largest) & (np.floor(values) == values)
-        self._flag_unreadable("employment", text, ~readable)
-        return pa.array(np.where(readable, values, 0).astype(np.int32), mask=~readable)
+        known = np.isfinite(values) & (np.floor(values) == values)
+        self._flag_unreadable("employment", text, ~known)
+        bounded = known & (values >= 0) & (values <= MOST_EMPLOYED)
+        self._flag("employment_out_of_bounds", "employment", text, known & ~bounded)
+        return pa.array(np.where(bounded, values, 0).astype(np.int32), mask=~bounded)
 
     def _flag_unreadable(self, column: str, text: pa.Array, no_value: np.ndarray) -> None:
         """Flag text that gave no value; words for missing are no such text."""
         unreadable = no_value & firm_values.as_mask(firm_values.is_stated(text))
-        if unreadable.any():
-            self.flags[f"{column}_unreadable"] = unreadable
-            self.unreadable[column] = pc.if_else(
-                pa.array(unreadable), text, pa.scalar(None, pa.string())
-            )
+        self._flag(f"{column}_unreadable", column, text, unreadable)
+
+    def _flag(self, flag: str, column: str, text: pa.Array, rows: np.ndarray) -> None:
+        """Raise a flag for rows whose value is not used, and keep the value."""
+        if rows.any():
+            self.flags[flag] = self.flags[flag] | rows
+            held = self.unreadable.get(column, pa.nulls(len(text), pa.string()))
+            self.unreadable[column] = pc.if_else(pa.array(rows), text, held)
 
     def _flag_lists(self, kept: np.ndarray) -> pa.Array:
         raised = np.stack([self.flags[name][kept] for name in FLAGS], axis=1)
@@ -278,17 +342,21 @@ class _Cleaner:
                 told[row] = json.dumps(known, ensure_ascii=False)
         return pa.array(told, pa.string()).filter(pa.array(kept))
 
-    def _refused(self, points: firm_points.Points, other_year: np.ndarray) -> pa.Table:
+    def _refused(
+        self, points: firm_points.Points, other_year: np.ndarray, other_country: np.ndarray
+    ) -> pa.Table:
         columns = self.mapping.columns
-        refused = np.flatnonzero(other_year | (points.reason != firm_points.KEPT))
+        refused = np.flatnonzero(other_year | other_country | (points.reason != firm_points.KEPT))
         rows = []
         received = self.batch.table.take(pa.array(refused)).to_pylist()
         for place, row in zip(refused.tolist(), received, strict=True):
             if other_year[place]:
                 reason, headers = "survey_year_differs", [columns["survey_year"]]
+            elif other_country[place]:
+                reason, headers = "other_country", [columns["country"]]
             else:
                 reason = firm_points.REASONS[points.reason[place]]
-                headers = [columns["lon"], columns["lat"]]
+                headers = list(dict.fromkeys([columns["lon"], columns["lat"]]))
             detail = ", ".join(f"{header} {_shown(row[header])}" for header in headers)
             number = int(self.row_numbers[place])
             rows.append((number, reason, detail, json.dumps(row, ensure_ascii=False)))

@@ -13,13 +13,18 @@ import pyarrow.compute as pc
 from coagg.errors import CoaggError
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
-from coagg.etl.firms import industry_codes, layouts, organisation_codes
+from coagg.etl.firms import degrees as firm_degrees
+from coagg.etl.firms import ids as firm_ids
+from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
 
 SAMPLE_POINTS = 20_000
 _FIRST_ROWS = 2_000
-_NUMBERS = ("lon", "lat", "output", "employment")
+_NUMBERS = (
+    "output",
+    "employment",
+)  # whose commas the file decides; coordinates tell for themselves
 LEAST_OF_A_YEAR = 0.1  # rows of a year among those of several, against the most
 # Share of ids in the form of an organisation code above which all ids are taken for such.
 ORGANISATION_CODES_SHARE = 0.9
@@ -28,10 +33,11 @@ _CLASSIFICATION_PREFIXES = {"CN": "gbt", "GB": "uksic"}
 
 @dataclass(frozen=True)
 class CoordinateSample:
-    """Points of a file in its own datum (float64, n), and the place codes of their rows."""
+    """Points of a file in its own datum (float64, n), the place codes and numbers of their rows."""
 
     lon: np.ndarray
     lat: np.ndarray
+    row_number: np.ndarray
     place_code: list[str | None]
 
 
@@ -42,7 +48,8 @@ class Scan:
     `classification` is the one its codes belong to, None where that is not to be told; `shares`
     the share of coded rows each classification knows; `industries` the codes of the one found;
     `code_length` the digits of most codes; `industry_codes` counts repaired codes; `survey_years`
-    counts the years rows state; `organisation_codes` whether firm ids are such.
+    counts the years rows state; `organisation_codes` whether firm ids are such; `ids_cut` whether
+    its long ids went through a program that cannot hold them.
     """
 
     classification: str | None
@@ -52,6 +59,7 @@ class Scan:
     industry_codes: dict[str, int]
     survey_years: dict[int, int]
     organisation_codes: bool
+    ids_cut: bool = False
 
 
 def coordinate_sample(
@@ -62,13 +70,11 @@ def coordinate_sample(
     datum: str | None = None,
 ) -> CoordinateSample:
     """Points of rows drawn at random, the same ones at every call; only rows that would be kept."""
-    lon, lat = np.empty(0), np.empty(0)
+    lon, lat, numbers = np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)
     place: list[str | None] = []
     keys = np.empty(0, dtype=np.uint64)
     for batch in mapped_batches(table, mapping, ("lon", "lat", "place_code")):
-        read = firm_points.read_points(
-            mapped_text(batch, mapping, "lon"), mapped_text(batch, mapping, "lat"), country, datum
-        )
+        read = firm_points.read_points(*point_texts(batch, mapping), country, datum)
         drawn = _random_keys(batch.row_numbers())
         wanted = read.reason == firm_points.KEPT
         if len(keys) == points:
@@ -77,13 +83,14 @@ def coordinate_sample(
         keys = np.concatenate([keys, drawn[rows]])
         lon = np.concatenate([lon, read.lon[rows]])
         lat = np.concatenate([lat, read.lat[rows]])
+        numbers = np.concatenate([numbers, batch.row_numbers()[rows]])
         place += mapped_text(batch, mapping, "place_code").take(pa.array(rows)).to_pylist()
         if len(keys) > points:
             chosen = np.sort(np.argpartition(keys, points)[:points])
-            keys, lon, lat = keys[chosen], lon[chosen], lat[chosen]
+            keys, lon, lat, numbers = keys[chosen], lon[chosen], lat[chosen], numbers[chosen]
             place = [place[row] for row in chosen.tolist()]
     codes = [None if text is None else firm_values.place_code_of(text) for text in place]
-    return CoordinateSample(lon, lat, codes)
+    return CoordinateSample(lon, lat, numbers, codes)
 
 
 def _random_keys(row_numbers: np.ndarray) -> np.ndarray:
@@ -112,7 +119,7 @@ def scan(
     firm_points.country_box(country)
     codes: Counter[tuple[str | None, str | None]] = Counter()
     years: Counter[str] = Counter()
-    ids = whole_ids = 0
+    ids = firm_ids.IdCounts()
     wanted = (*firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id")
     for batch in mapped_batches(table, mapping, wanted):
         pairs = pa.table(
@@ -128,9 +135,7 @@ def scan(
             mapped_text(batch, mapping, "survey_year").drop_null()
         ).to_pylist():
             years[row["values"]] += row["counts"]
-        firm_ids = mapped_text(batch, mapping, "firm_id")
-        ids += len(firm_ids) - firm_ids.null_count
-        whole_ids += organisation_codes.count_whole(firm_ids)
+        ids.add(mapped_text(batch, mapping, "firm_id"))
 
     stated = _stated_years(years)
     unreadable = {text: count for text, count in years.items() if firm_values.year_of(text) is None}
@@ -163,7 +168,9 @@ def scan(
         code_length=length,
         industry_codes=dict(counts),
         survey_years=stated,
-        organisation_codes=country == "CN" and whole_ids > ORGANISATION_CODES_SHARE * ids,
+        organisation_codes=country == "CN"
+        and ids.organisation_codes > ORGANISATION_CODES_SHARE * ids.stated,
+        ids_cut=ids.cut,
     )
 
 
@@ -240,5 +247,21 @@ def mapped_text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array
         return pa.nulls(batch.table.num_rows, pa.string())
     text = firm_values.trimmed(batch.table[header].combine_chunks())
     if mapping.decimal_comma and column in _NUMBERS:
-        text = firm_values.with_points(text, thousands=column not in ("lon", "lat"))
+        text = firm_values.with_points(text, thousands=True)
     return text
+
+
+def point_texts(batch: Batch, mapping: layouts.Mapping) -> tuple[pa.Array, pa.Array]:
+    """Trimmed text of longitude and of latitude; of one column where the file has both in one."""
+    lon, lat = mapping.columns["lon"], mapping.columns["lat"]
+    assert lon is not None  # a layout without them maps no file
+    assert lat is not None
+    return pair_texts(batch, lon, lat)
+
+
+def pair_texts(batch: Batch, lon: str, lat: str) -> tuple[pa.Array, pa.Array]:
+    """Trimmed text of two headers of coordinates, which may be one and the same."""
+    first = firm_values.trimmed(batch.table[lon].combine_chunks())
+    if lon == lat:
+        return firm_degrees.both_of_one(first)
+    return first, firm_values.trimmed(batch.table[lat].combine_chunks())

@@ -256,18 +256,25 @@ def _load_agglomerations(connection: psycopg.Connection, path: Path) -> list[Fin
     known = connection.execute("SELECT country, prefecture_code FROM reference.prefecture")
     known_areas = set(known.fetchall())
     table = members.read_agglomerations(path, known_areas)
-    if not (table["country"] == "GB").any():  # a list of one's own may name British ones too
-        kingdom = members.read_agglomerations(members.UNITED_KINGDOM, known_areas)
-        table = pd.concat([table, kingdom], ignore_index=True)
+    # countries that the list does not name keep theirs; the shipped list puts all back
+    kept = connection.execute("SELECT DISTINCT country FROM reference.agglomeration").fetchall()
+    stay = set(table["country"])
+    stay |= set() if path == members.SHIPPED else {country for (country,) in kept}
+    for shipped in (members.SHIPPED, members.UNITED_KINGDOM):
+        further = members.read_agglomerations(shipped, known_areas)
+        table = pd.concat([table, further[~further["country"].isin(stay)]], ignore_index=True)
     _copy(connection, "incoming_member", table)
     database.run_file(connection, RULES / "30_agglomerations.sql")
     database.run_file(connection, RULES / "40_dissolve.sql")
     twice = table[table.duplicated(["country", "prefecture_code"], keep=False)]
     part = table[(table["coverage"] == "part") & table["assigned"]]
     counts = []
-    for country, rows in table.groupby("country"):
-        counts.append(Finding(f"{country} agglomerations", rows["agglomeration_code"].nunique()))
-        counts.append(Finding(f"{country} members", int(rows["assigned"].sum())))
+    for country, areas, assigned in connection.execute(
+        "SELECT country, count(DISTINCT agglomeration_code), count(*) FILTER (WHERE assigned) "
+        "FROM reference.agglomeration_member GROUP BY country ORDER BY country"
+    ).fetchall():
+        counts.append(Finding(f"{country} agglomerations", areas))
+        counts.append(Finding(f"{country} members", assigned))
     return [
         *counts,
         Finding(

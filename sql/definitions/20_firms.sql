@@ -73,3 +73,20 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION clean.withdraw_year(text, integer) IS 'Take a survey year out of clean.firm.';
+
+-- Flags and reasons that came after the tables.
+INSERT INTO reference.flag (flag, meaning) VALUES
+    ('firm_id_placeholder', 'The firm id is a word or a sign for none (0, n/a); taken as missing.'),
+    ('firm_id_damaged', 'Digits of the firm id were lost in a spreadsheet (9.13301E+17); taken as missing, see the column unreadable.'),
+    ('firm_id_zero_restored', 'The firm id had lost its leading zeros, which were put back to the length of the register''s ids.'),
+    ('sign_restored', 'The sign of longitude or latitude was on the wrong side of zero for the country and was put right.'),
+    ('degrees_scaled', 'Coordinates were whole millionths (or ten-millionths) of degrees and were divided.'),
+    ('second_coordinates', 'The first pair of coordinate columns was empty; the point is of the second pair.'),
+    ('establishment', 'The firm has several rows in the year, each at a point of its own: plants of one firm.'),
+    ('output_out_of_bounds', 'Output is negative or larger than any firm''s; taken as missing, see the column unreadable.'),
+    ('employment_out_of_bounds', 'Employment is negative or larger than any firm''s; taken as missing, see the column unreadable.')
+ON CONFLICT (flag) DO UPDATE SET meaning = excluded.meaning;
+
+INSERT INTO reference.refusal_reason (reason, meaning) VALUES
+    ('other_country', 'The row names another country than the one it was loaded as.')
+ON CONFLICT (reason) DO UPDATE SET meaning = excluded.meaning;

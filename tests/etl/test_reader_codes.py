@@ -103,7 +103,7 @@ def test_files(tmp_path, encoding):
 
 @pytest.mark.parametrize(
     ("datum", "golden"),
-    [("bd09", "35972366e86b663f4d70a421f2310865"), ("wgs84", "0e9af6007c7c635c320cc7507b0f7ae3")],
+    [("bd09", "07b70a7a0d96621ba9beee31d230115c"), ("wgs84", "5706d90b48bf4bf8d6b50cd8248e5ee2")],
 )
 def test_firms(tmp_path, datum, golden):
     path = tmp_path / "f.csv"

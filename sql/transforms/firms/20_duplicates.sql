@@ -1,4 +1,6 @@
--- Rule: an id and name that stand in an earlier row of the year are refused.
+-- Rule: an id and name that stand in an earlier row of the year are refused. With the setting
+-- establishments = plants only those at the same point are (to five decimals, a metre): a firm's
+-- row at another point is a plant of it, kept and flagged.
 -- Rule: one id under several names is kept, each row flagged.
 
 ANALYZE incoming_firm;
@@ -7,11 +9,20 @@ INSERT INTO incoming_refused (row_number, reason, detail)
 SELECT
     row_number,
     'duplicate_id' AS reason,
-    'repeats row ' || first_row AS detail
+    format('firm id %s repeats row %s', firm_id, first_row) AS detail
 FROM (
     SELECT
         row_number,
-        min(row_number) OVER (PARTITION BY firm_id, coalesce(firm_name, '')) AS first_row
+        firm_id,
+        min(row_number) OVER (
+            PARTITION BY
+                firm_id,
+                coalesce(firm_name, ''),
+                CASE
+                    WHEN ops.setting('establishments') = 'plants'
+                        THEN format('%s %s', round(lon::numeric, 5), round(lat::numeric, 5))
+                END
+        ) AS first_row
     FROM incoming_firm
     WHERE firm_id IS NOT NULL
 ) AS numbered
@@ -28,5 +39,15 @@ SELECT firm_id
 FROM incoming_firm
 WHERE firm_id IS NOT NULL
 GROUP BY firm_id
-HAVING count(*) > 1;
+HAVING count(DISTINCT coalesce(firm_name, '')) > 1;
 ANALYZE shared_id;
+
+CREATE TEMP TABLE establishment ON COMMIT DROP AS
+SELECT
+    firm_id,
+    coalesce(firm_name, '') AS firm_name
+FROM incoming_firm
+WHERE firm_id IS NOT NULL
+GROUP BY firm_id, coalesce(firm_name, '')
+HAVING count(*) > 1;
+ANALYZE establishment;

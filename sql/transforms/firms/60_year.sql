@@ -42,7 +42,8 @@ SELECT
         ELSE '{}'
     END::text[]
     || CASE WHEN pile_up.point_id IS NOT NULL THEN '{pile_up}' ELSE '{}' END::text[]
-    || CASE WHEN shared_id.firm_id IS NOT NULL THEN '{shared_id}' ELSE '{}' END::text[] AS flags
+    || CASE WHEN shared_id.firm_id IS NOT NULL THEN '{shared_id}' ELSE '{}' END::text[]
+    || CASE WHEN plant.firm_id IS NOT NULL THEN '{establishment}' ELSE '{}' END::text[] AS flags
 FROM incoming_firm AS firm
 INNER JOIN firm_point ON firm.row_number = firm_point.row_number
 INNER JOIN incoming_point AS point ON firm_point.point_id = point.point_id
@@ -52,4 +53,6 @@ LEFT JOIN own_distance AS distance
     ON firm_point.point_id = distance.point_id AND firm.place_code = distance.place_code
 LEFT JOIN pile_up ON firm_point.point_id = pile_up.point_id
 LEFT JOIN shared_id ON firm.firm_id = shared_id.firm_id
+LEFT JOIN establishment AS plant
+    ON firm.firm_id = plant.firm_id AND coalesce(firm.firm_name, '') = plant.firm_name
 ORDER BY placed.prefecture_code, firm.row_number; -- a cell is read in one piece

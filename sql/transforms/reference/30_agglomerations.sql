@@ -1,8 +1,10 @@
 -- Agglomerations and their members, as they arrived; the polygons follow in 40_dissolve.sql,
--- an empty one holds the place until then.
+-- an empty one holds the place until then. A list replaces those of its own countries alone.
 
-DELETE FROM reference.agglomeration_member;
-DELETE FROM reference.agglomeration;
+DELETE FROM reference.agglomeration_member
+WHERE country IN (SELECT country FROM pg_temp.incoming_member);
+DELETE FROM reference.agglomeration
+WHERE country IN (SELECT country FROM pg_temp.incoming_member);
 
 INSERT INTO reference.agglomeration
 (country, agglomeration_code, name, name_en, basis, confidence, geom)

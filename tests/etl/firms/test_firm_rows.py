@@ -6,10 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files.readers import TableFile, open_table
 from coagg.etl.firms import layouts, organisation_codes
+from coagg.etl.firms.load import load_firms
 from coagg.etl.firms.rows import FIRM_SCHEMA, REFUSED_SCHEMA, firm_batches, scan
 
 GOOD = {
@@ -180,7 +182,7 @@ def test_words_for_missing_are_no_fault(load, word):
     ("text", "number"),
     [
         ("1,200", 1200),
-        ("12,345,678", 12345678),
+        ("1,345,678", 1345678),
         ("１２００", 1200),
         ("1，200", 1200),
         (" 1200.0 ", 1200),
@@ -203,15 +205,40 @@ def test_text_where_a_number_belongs_is_kept_and_flagged(load, text):
     assert (second["flags"], second["unreadable"]) == ([], None)
 
 
-@pytest.mark.parametrize("text", ["-5", "12.5", "3000000000"])
-def test_what_cannot_be_a_number_of_people_is_unreadable(load, text):
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [("12.5", "unreadable"), ("-5", "out_of_bounds"), ("3000000000", "out_of_bounds"),
+     ("1e9", "out_of_bounds"), ("7000001", "out_of_bounds"), ("7000000", None)],
+)  # fmt: skip
+def test_what_cannot_be_a_number_of_people_is_none(load, text, flag):
     (firm,) = load({"employment": text}).clean
-    assert (firm["employment"], firm["flags"]) == (None, ["employment_unreadable"])
-    assert json.loads(firm["unreadable"]) == {"employment": text}
+    assert firm["flags"] == ([f"employment_{flag}"] if flag else [])
+    assert firm["employment"] == (None if flag else 7_000_000)
+    assert json.loads(firm["unreadable"] or "{}") == ({"employment": text} if flag else {})
 
 
-def test_negative_output_is_a_number(load):
-    assert load({"output": "-5"}).clean[0]["output_thousand_cny"] == -5
+@pytest.mark.parametrize("text", ["-1", "-5", "1e18", "10000000001"])
+def test_what_no_firm_puts_out_is_none(load, text):
+    first, second = load({"output": text}, {"output": "10000000000"}).clean
+    assert (first["output_thousand_cny"], first["flags"]) == (None, ["output_out_of_bounds"])
+    assert json.loads(first["unreadable"]) == {"output": text}
+    assert (second["output_thousand_cny"], second["flags"]) == (1e10, [])
+
+
+def test_absurd_values_are_flagged_and_in_no_sum(db_settings):
+    case = Path(__file__).parents[2] / "data" / "strangers" / "files_absurd_values.csv"
+    report = load_firms(db_settings, case, 2013, layout="demo")
+    assert report.rows_clean == 60
+    assert (report.flags["output_out_of_bounds"], report.flags["employment_out_of_bounds"]) == (
+        2,
+        2,
+    )
+    with database.connect(db_settings) as connection:
+        sums = connection.execute(
+            "SELECT count(output_thousand_cny), max(output_thousand_cny), max(employment) "
+            "FROM clean.firm"
+        ).fetchone()
+    assert sums == (58, 3212.5, 79)
 
 
 @pytest.mark.parametrize(
@@ -228,14 +255,24 @@ def test_units_of_output(load, tmp_path, unit, thousand):
 
 @pytest.mark.parametrize(
     ("text", "year"),
-    [("1998", 1998), ("1998.0", 1998), ("1998年", 1998), ("１９９８", 1998), ("199805", 1998)],
+    [
+        ("14041998", 1998),
+        ("04141998", 1998),
+        ("19980414", 1998),
+        ("14/04/1998", 1998),
+        ("1998", 1998),
+        ("1998.0", 1998),
+        ("1998年", 1998),
+        ("１９９８", 1998),
+        ("199805", 1998),
+    ],
 )
 def test_founding_years(load, text, year):
     (firm,) = load({"established_year": text}).clean
     assert (firm["established_year"], firm["flags"]) == (year, [])
 
 
-@pytest.mark.parametrize("text", ["不详", "98", "0", "9999", "19981"])
+@pytest.mark.parametrize("text", ["不详", "98", "0", "9999", "19981", "14141998", "99999999"])
 def test_no_founding_year(load, text):
     (firm,) = load({"established_year": text}).clean
     assert (firm["established_year"], firm["flags"]) == (None, ["established_year_unreadable"])

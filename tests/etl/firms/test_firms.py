@@ -14,7 +14,7 @@ from coagg.etl.firms import load as firms
 from coagg.etl.firms.load import CleaningSettings, load_firms
 
 HEADER = "firm_id,firm_name,place_code,industry_code,output,employment,lon,lat\n"
-FINE = "000000{n:03d},firm {n},5101,3610,100,10,104.0{n:03d}1,30.6{n:03d}1\n"
+FINE = "000001{n:03d},firm {n},5101,3610,100,10,104.0{n:03d}1,30.6{n:03d}1\n"
 
 
 def survey(path, rows=20, extra=""):
@@ -47,7 +47,7 @@ DIRT = """\
 000000913,odd industry,5101,9990,100,10,104.01239,30.61239
 000000914,words,5101,3660,much,ten,104.0124,30.6124
 000000901,no point,5101,3660,100,10,104.01241,30.61241
-000000908,coarse,5101,3660,100,10,104.01242,30.61242
+000000908,coarse,5101,3660,100,10,104.100001,30.6
 000000907,other name,5101,3660,100,10,104.01243,30.61243
 short,row
 """
@@ -94,8 +94,8 @@ def test_refused_rows_are_kept_as_received_whoever_refused_them(dirty):
         assert paris[0]["firm_name"] == "Paris"
         assert sea[0]["lon"] == "125.12345"
         twice = connection.execute(query, ("duplicate_id",)).fetchone()
-        assert twice[0]["lon"] == "104.01242"
-        assert twice[1] == "repeats row 28"
+        assert twice[0]["lon"] == "104.100001"
+        assert twice[1] == "firm id 000000908 repeats row 28"
 
 
 def test_what_sql_adds_to_a_row(dirty):

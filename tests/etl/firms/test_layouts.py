@@ -227,7 +227,7 @@ def test_the_hash_is_that_of_the_file(tmp_path):
         (["column,note,2010", "lon,,x,y"], "more cells than the first line"),
         (
             ["column,note,2010", "@datum,,cgcs2000"],
-            "@datum of 2010 is 'cgcs2000'; use one of wgs84",
+            "@datum of 2010: unknown datum 'cgcs2000': use one of wgs84",
         ),
         (["column,note,2010", "@output_unit,,yuan"], "use one of cny, thousand_cny"),
     ],

@@ -215,6 +215,33 @@ def test_own_agglomerations_replace_the_shipped_and_stay(
     assert state(reference_db) == shipped
 
 
+def test_a_list_for_one_country_leaves_the_others(
+    reference_db: psycopg.Connection, tmp_path: Path
+) -> None:
+    count = "SELECT count(*) FROM reference.agglomeration WHERE country = %s"
+    area = (
+        "SELECT md5(string_agg(public.st_asbinary(geom)::text, '' ORDER BY agglomeration_code)) "
+        "FROM reference.agglomeration WHERE country = 'CN'"
+    )
+    chinese, before = one(reference_db, count, "CN"), one(reference_db, area)
+    assert chinese == 21
+    case = Path(__file__).parents[2] / "data" / "strangers" / "agg_gb_only.csv"
+    report = load_reference(reference_db, agglomerations=case)
+    assert "CN agglomerations 21, " in report.lines()[0]
+    assert "GB agglomerations 1, GB members 1" in report.lines()[0]
+    assert one(reference_db, count, "CN") == chinese
+    assert one(reference_db, area) == before
+    named = "SELECT name FROM reference.agglomeration WHERE country = 'GB'"
+    assert one(reference_db, named) == "North West"
+    # and the other way round: an own list of China leaves the own one of the United Kingdom
+    own = write(tmp_path / "own.csv", "agglomeration_code,name,prefecture_code", "X,成都,5101")
+    load_reference(reference_db, agglomerations=own)
+    assert (one(reference_db, count, "CN"), one(reference_db, named)) == (1, "North West")
+    load_reference(reference_db, agglomerations=agglomerations.SHIPPED)
+    assert one(reference_db, count, "CN") == chinese
+    assert one(reference_db, named) != "North West"
+
+
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
