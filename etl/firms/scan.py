@@ -222,7 +222,8 @@ def has_decimal_commas(table: TableFile, mapping: layouts.Mapping) -> bool:
 
     Coordinates decide, as none is as large as a thousand; the first rows are looked at.
     """
-    headers = [header for name in ("lon", "lat") if (header := mapping.columns[name])]
+    named = (mapping.columns["lon"], mapping.columns["lat"])
+    headers = list(dict.fromkeys(header for header in named if header))  # one may hold both
     batch = next(table.batches(rows=_FIRST_ROWS, columns=headers))
     stated = commas = 0
     for header in headers:

@@ -38,7 +38,8 @@ def say_json(run_coagg):
 
     def run(*words, code=0):
         returned, out, err = run_coagg(*words, "--json")
-        assert (returned, err) == (code, "")
+        assert returned == code
+        assert all(line.startswith("note: ") for line in err.splitlines())
         document = json.loads(out)
         assert all(key == key.lower() and " " not in key for key in document)
         return document

@@ -67,11 +67,14 @@ def test_real_headers_of_2003(sample_dir):
         "lon": "lon_bd09",
         "lat": "lat_bd09",
         "survey_year": None,
+        "country": None,
     }
 
 
 # The code comes once, and with its division in the harmonised edition only.
-NOT_IN_2010 = ("industry_division", "industry_code_2", "industry_code_3", "industry_code_4")
+NOT_IN_2010 = (
+    "industry_division", "industry_code_2", "industry_code_3", "industry_code_4", "country",
+)  # fmt: skip
 
 
 def test_real_headers_of_2010(sample_dir):
