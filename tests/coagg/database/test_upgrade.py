@@ -23,6 +23,8 @@ MAY_CHANGE = {
     "clean.firm_located": "its key is unique over countries; a test of its own below",
     "ops.rebuild_step": "what was done last is in ops.run_step",
     "ops.checks": "every release may look for more",
+    "reference.flag": "every release may know more flags",
+    "reference.refusal_reason": "every release may know more reasons",
     "reference.prefecture_piece": "piece_id counts on when boundaries are read again",
     "reference.load_report": "says by which reader reference data were loaded",
 }
