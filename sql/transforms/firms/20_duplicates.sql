@@ -1,6 +1,7 @@
 -- Rule: an id and name that stand in an earlier row of the year are refused. With the setting
 -- establishments = plants only those at the same point are (to five decimals, a metre): a firm's
--- row at another point is a plant of it, kept and flagged.
+-- row at another point is a plant of it, kept and flagged. A quarter is added so that no point of
+-- six decimals lies on a border of two metres.
 -- Rule: one id under several names is kept, each row flagged.
 
 ANALYZE incoming_firm;
@@ -12,19 +13,18 @@ SELECT
     format('firm id %s repeats row %s', firm_id, first_row) AS detail
 FROM (
     SELECT
-        row_number,
-        firm_id,
-        min(row_number) OVER (
+        firm.row_number,
+        firm.firm_id,
+        min(firm.row_number) OVER (
             PARTITION BY
-                firm_id,
-                coalesce(firm_name, ''),
-                CASE
-                    WHEN ops.setting('establishments') = 'plants'
-                        THEN format('%s %s', round(lon::numeric, 5), round(lat::numeric, 5))
-                END
+                firm.firm_id,
+                coalesce(firm.firm_name, ''),
+                CASE WHEN chosen.plants THEN floor(firm.lon * 1e5 + 0.25) END,
+                CASE WHEN chosen.plants THEN floor(firm.lat * 1e5 + 0.25) END
         ) AS first_row
-    FROM incoming_firm
-    WHERE firm_id IS NOT NULL
+    FROM incoming_firm AS firm
+    CROSS JOIN (SELECT ops.setting('establishments') = 'plants' AS plants) AS chosen
+    WHERE firm.firm_id IS NOT NULL
 ) AS numbered
 WHERE row_number > first_row;
 

@@ -12,9 +12,15 @@ WITH counted AS (
     INNER JOIN point_place AS placed ON point.point_id = placed.point_id
 )
 
-SELECT point_id
+SELECT counted.point_id
 FROM counted
+CROSS JOIN (
+    SELECT
+        ops.setting('pile_up_min')::integer AS least,
+        ops.setting('pile_up_share')::double precision AS share
+    LIMIT 1
+) AS setting
 WHERE
-    pile_up_size >= ops.setting('pile_up_min')::integer
-    AND pile_up_size >= ops.setting('pile_up_share')::double precision * prefecture_firms;
+    counted.pile_up_size >= setting.least
+    AND counted.pile_up_size >= setting.share * counted.prefecture_firms;
 ANALYZE pile_up;

@@ -27,23 +27,33 @@ SELECT
     END AS own_prefecture_code,
     firm.unreadable,
     point.pile_up_size,
-    ops.setting('country') AS country,
-    ops.setting('survey_year')::smallint AS survey_year,
-    nullif(current_setting('coagg.classification', TRUE), '') AS classification,
+    year.country,
+    year.survey_year,
+    year.classification,
     CASE
         WHEN own.place_code IS NULL THEN NULL
         ELSE coalesce(distance.distance_km, 0)
     END AS distance_to_own_km,
-    firm.flags
-    || CASE WHEN placed.beside_polygon THEN '{beside_polygon}' ELSE '{}' END::text[]
-    || CASE WHEN distance.point_id IS NOT NULL THEN '{outside_own_prefecture}' ELSE '{}' END::text[]
-    || CASE
-        WHEN firm.place_code IS NOT NULL AND own.place_code IS NULL THEN '{place_unknown}'
-        ELSE '{}'
-    END::text[]
-    || CASE WHEN pile_up.point_id IS NOT NULL THEN '{pile_up}' ELSE '{}' END::text[]
-    || CASE WHEN shared_id.firm_id IS NOT NULL THEN '{shared_id}' ELSE '{}' END::text[]
-    || CASE WHEN plant.firm_id IS NOT NULL THEN '{establishment}' ELSE '{}' END::text[] AS flags
+    CASE
+        WHEN
+            placed.beside_polygon
+            OR distance.point_id IS NOT NULL
+            OR (firm.place_code IS NOT NULL AND own.place_code IS NULL)
+            OR pile_up.point_id IS NOT NULL
+            OR shared_id.firm_id IS NOT NULL
+            OR plant.firm_id IS NOT NULL
+            THEN firm.flags || array_remove(ARRAY[
+                CASE WHEN placed.beside_polygon THEN 'beside_polygon' END,
+                CASE WHEN distance.point_id IS NOT NULL THEN 'outside_own_prefecture' END,
+                CASE
+                    WHEN firm.place_code IS NOT NULL AND own.place_code IS NULL THEN 'place_unknown'
+                END,
+                CASE WHEN pile_up.point_id IS NOT NULL THEN 'pile_up' END,
+                CASE WHEN shared_id.firm_id IS NOT NULL THEN 'shared_id' END,
+                CASE WHEN plant.firm_id IS NOT NULL THEN 'establishment' END
+            ], NULL)
+        ELSE firm.flags
+    END AS flags
 FROM incoming_firm AS firm
 INNER JOIN firm_point ON firm.row_number = firm_point.row_number
 INNER JOIN incoming_point AS point ON firm_point.point_id = point.point_id
@@ -55,4 +65,12 @@ LEFT JOIN pile_up ON firm_point.point_id = pile_up.point_id
 LEFT JOIN shared_id ON firm.firm_id = shared_id.firm_id
 LEFT JOIN establishment AS plant
     ON firm.firm_id = plant.firm_id AND coalesce(firm.firm_name, '') = plant.firm_name
+-- settings are asked once, not in every row
+CROSS JOIN (
+    SELECT
+        ops.setting('country') AS country,
+        ops.setting('survey_year')::smallint AS survey_year,
+        nullif(current_setting('coagg.classification', TRUE), '') AS classification
+    LIMIT 1
+) AS year
 ORDER BY placed.prefecture_code, firm.row_number; -- a cell is read in one piece

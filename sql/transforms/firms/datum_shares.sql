@@ -15,9 +15,16 @@ CREATE TEMP TABLE sampled_place ON COMMIT DROP AS
 SELECT DISTINCT ON (asked.place_code)
     asked.place_code,
     code.candidates
-FROM (SELECT DISTINCT place_code FROM datum_sample WHERE place_code IS NOT NULL) AS asked
-INNER JOIN reference.prefecture_code AS code
-    ON code.place_code IN (asked.place_code, left(asked.place_code, 4))
+FROM (
+    -- one key a row: two keys in one condition would be tried on every pair of rows
+    SELECT DISTINCT
+        sample.place_code,
+        written.key
+    FROM datum_sample AS sample
+    CROSS JOIN LATERAL unnest(ARRAY[sample.place_code, left(sample.place_code, 4)]) AS written (key)
+    WHERE sample.place_code IS NOT NULL
+) AS asked
+INNER JOIN reference.prefecture_code AS code ON asked.key = code.place_code
 WHERE code.country = ops.setting('country') AND code.candidates <> '{}'
 ORDER BY
     asked.place_code,
