@@ -188,7 +188,7 @@ def _columns(
     name = _column(path, table, choices.name, "--area-name", NAMES, OFFICE_NAME)
     country = _column(path, table, None, "--area-country", COUNTRIES, None)
     english = _column(path, table, None, "", ("name_en",), None)
-    found = frame[[frame.geometry.name]].rename_geometry("geometry")
+    found = frame.set_geometry(frame.geometry.values)[["geometry"]]
     found["agglomeration_code"] = _text(table[code])
     found["name"] = _text(table[name]) if name else ""
     found["name"] = found["name"].where(found["name"] != "", found["agglomeration_code"])
@@ -295,7 +295,7 @@ def _shapes(path: Path, frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list
     if kinds and not kinds & {"Polygon", "MultiPolygon", "GeometryCollection"}:
         raise CoaggError(
             f"{path}: holds {', '.join(sorted(kinds))}, not areas; for circles round points: "
-            "coagg areas circles"
+            "coagg areas buffer"
         )
     empty = frame.geometry.isna() | frame.geometry.is_empty
     flat = shapely.force_2d(frame.geometry.where(~empty, shapely.MultiPolygon()).values)
@@ -339,7 +339,7 @@ def _overlaps(path: Path, frame: gpd.GeoDataFrame) -> list[Finding]:
     countries = frame["country"].to_numpy()
     same = countries[one] == countries[other]
     one, other = one[same], other[same]
-    shared = shapely.area(shapely.intersection(flat[one], flat[other], grid_size=0.01))
+    shared = shapely.area(shapely.intersection(flat[one], flat[other]))
     share = shared / np.minimum(shapely.area(flat[one]), shapely.area(flat[other]))
     codes = frame["agglomeration_code"].to_numpy()
     much = np.flatnonzero(share > SLIVER)
@@ -351,7 +351,7 @@ def _overlaps(path: Path, frame: gpd.GeoDataFrame) -> list[Finding]:
             f"{shared[worst] / 1e6:,.1f} km2, {share[worst]:.0%} of the smaller{more}; "
             "a firm can be in one only: cut them apart"
         )
-    slivers = np.flatnonzero(shared > 1.0)  # square metres
+    slivers = np.flatnonzero(shared > 100)  # square metres: less is rounding
     if not len(slivers):
         return []
     pairs = _few([f"{codes[one[n]]} and {codes[other[n]]}" for n in slivers])
