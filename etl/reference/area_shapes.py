@@ -107,7 +107,9 @@ def circles(path: Path, country: str, km: float) -> tuple[gpd.GeoDataFrame, int]
             )
         )
         which, of = shapely.STRtree(nearest).query(centres, "within")
-        frame.loc[which, "geometry"] = shapely.intersection(whole[which], nearest[of])
+        parts = shapely.intersection(whole[which], nearest[of])
+        # a border that is straight here is bent in degrees, on both sides alike
+        frame.loc[which, "geometry"] = shapely.segmentize(parts, km * 1000 / 30)
     return frame, len(cut)
 
 

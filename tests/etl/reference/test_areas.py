@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from coagg.etl.reference import area_shapes, areas
 from coagg.etl.reference.agglomerations import SHIPPED
 from coagg.etl.reference.areas import AreaChoices, read_areas
 from coagg.etl.reference.load import load_reference
-from coagg.settings import Settings
+from coagg.settings import PROJECT, Settings
 from coagg.withdraw import withdraw_firms
 
 LOADED = ["CN", "GB"]
@@ -142,7 +144,7 @@ def faulty(name: str, tmp_path: Path) -> Path:
         "no code": both.assign(code=["W", None]),
         "slash": both.assign(code=["W", "a/b"]),
         "no column": both.drop(columns="code"),
-        "points": both.set_geometry(both.geometry.centroid),
+        "points": both.set_geometry(both.geometry.representative_point()),
         "empty": both.iloc[:0],
         "france": both.assign(country="FR"),
         "one without": both.assign(country=["CN", None]),
@@ -239,7 +241,9 @@ def points(reference_db, put_firms) -> tuple[np.ndarray, np.ndarray]:
     return lon, lat
 
 
-def test_firms_belong_by_their_point_and_back_by_their_prefecture(reference_db, points, load):
+def test_firms_belong_by_their_point_and_back_by_their_prefecture(
+    reference_db, points, load, tmp_path
+):
     before = cells(reference_db)
     (line,) = load({"W": WEST, "E": EAST})
     assert "country by place" in line
@@ -262,7 +266,8 @@ def test_firms_belong_by_their_point_and_back_by_their_prefecture(reference_db, 
     )
     assert counts.keys() == {"W", "E", None}
     assert f"CN firms inside {counts['W'] + counts['E']}, CN firms outside {counts[None]}" in line
-    assert load({"W": WEST, "E": EAST}) == []  # unchanged
+    again = load_reference(reference_db, agglomerations=tmp_path / "own.gpkg")
+    assert again.loaded == {}  # unchanged
     load_reference(reference_db, agglomerations=SHIPPED)
     assert cells(reference_db) == before
     assert reference_db.execute("SELECT count(*) FROM clean.firm_area").fetchone() == (0,)
@@ -325,7 +330,10 @@ HEADER = "CompanyNumber,CompanyName,SICCode.SicText_1,longitude,latitude\n"
 
 
 def register(path: Path, lon: float, firms: int = 6) -> Path:
-    rows = [f"{n:08d},F{n} LTD,2511{n % 2},{lon + n / 1000:.6f},53.38{n:04d}" for n in range(firms)]
+    rows = [
+        f"{n:08d},F{n} LTD,{(25110, 28110)[n % 2]},{lon + n / 1000:.6f},53.38{n:04d}"
+        for n in range(firms)
+    ]
     path.write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
     return path
 
@@ -504,6 +512,27 @@ def test_as_a_person_does_it(run_coagg, reference_db, db_settings, points, tmp_p
     code, _, fault = run_coagg("load", "reference", "--agglomerations", SHIPPED, "--area-code", "x")
     assert code == 2
     assert "--area-code: of a vector file only" in fault
+
+
+def test_the_page_runs(run_coagg, tmp_path):
+    """docs/areas.md: every block of commands, in order, on the points that it shows."""
+    page = (PROJECT / "docs" / "areas.md").read_text(encoding="utf-8")
+    (towns,) = re.findall(r"^```csv\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "towns.csv").write_text(towns, encoding="utf-8")
+    register(tmp_path / "firms.csv", -1.47, firms=40)
+    commands = [
+        shlex.split(line)[1:]
+        for block in re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S)
+        for line in block.splitlines()
+    ]
+    assert len(commands) == 9
+    for words in commands:
+        here = [
+            tmp_path / word if re.search(r"\.(csv|gpkg|png)$", word) else word for word in words
+        ]
+        code, said, fault = run_coagg(*here)
+        assert code == 0, (words, said, fault)
+    assert (tmp_path / "map.png").exists()
 
 
 def test_is_a_vector_file_by_its_ending() -> None:
