@@ -93,10 +93,9 @@ def read_areas(
     areas or no column of codes; for codes that are empty or stand twice; for areas that overlap by
     more than a hundredth of the smaller one.
     """
-    frame = _read(path, choices.layer)
-    findings: list[Finding] = []
+    frame, findings = _read(path, choices.layer)
     taken, frame = _columns(path, frame, choices)
-    findings.append(Finding("columns", None, taken))
+    findings.insert(0, Finding("columns", None, taken))
     frame, found = _of_countries(path, frame, choices, loaded)
     findings += found
     frame["agglomeration_code"] = _codes(path, frame)
@@ -108,21 +107,25 @@ def read_areas(
     return frame, findings
 
 
-def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
-    """The features of a file's one layer of areas. Raises CoaggError."""
+def _read(path: Path, layer: str | None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """The features of a file's one layer of areas, and in which encoding. Raises CoaggError."""
     import geopandas as gpd  # late: most commands read no areas
     import pyogrio
 
     if not path.is_file():
         raise CoaggError(f"{path}: no such file")
     limits.check_held(path, path.stat().st_size)
+    findings = []
     try:
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             frame = gpd.read_parquet(path)
         else:
             inside = _inside(path)
-            layers = pyogrio.list_layers(inside)
-            frame = gpd.read_file(inside, layer=_layer(path, layers, layer), engine="pyogrio")
+            name = _layer(path, pyogrio.list_layers(inside), layer)
+            frame = gpd.read_file(inside, layer=name, engine="pyogrio")
+            if inside.lower().endswith(".shp"):
+                stated = str(pyogrio.read_info(inside, layer=name)["encoding"])
+                findings = _redecode(frame, stated)
     except CoaggError:
         raise
     except Exception as fault:  # the libraries below raise what they like
@@ -135,7 +138,27 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             f"{path}: says no coordinate system; save it again with one "
             "(a shapefile needs its .prj beside it)"
         )
-    return frame.reset_index(drop=True)
+    return frame.reset_index(drop=True), findings
+
+
+def _redecode(frame: gpd.GeoDataFrame, stated: str) -> list[Finding]:
+    """Text of a shapefile that states no encoding, which GDAL takes for ISO-8859-1.
+
+    It is UTF-8 where all of it can be; else it stays, and is told.
+    """
+    labels = [name for name in frame.columns if pd.api.types.is_string_dtype(frame[name])]
+    texts = {text for name in labels for text in frame[name].dropna().unique()}
+    strange = sorted(text for text in texts if not str(text).isascii())
+    if stated != "ISO-8859-1" or not strange:
+        return []
+    try:
+        right = {text: text.encode("latin-1").decode("utf-8") for text in strange}
+    except UnicodeError:
+        told = f"states none (no .cpg beside it), read as {stated}: {strange[0]}"
+        return [Finding("encoding", None, told)]
+    for name in labels:
+        frame[name] = frame[name].map(lambda text: right.get(text, text))
+    return [Finding("encoding", None, f"states none, read as UTF-8: {right[strange[0]]}")]
 
 
 def _inside(path: Path) -> str:

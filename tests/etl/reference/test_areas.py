@@ -91,6 +91,27 @@ def test_every_format_gives_the_same_areas(tmp_path: Path, name: str, crs: int) 
 
 
 @pytest.mark.parametrize(
+    ("encoding", "stated", "name", "told"),
+    [
+        ("utf-8", True, "成都", None),
+        ("utf-8", False, "成都", "states none, read as UTF-8: 成都"),
+        ("cp1252", False, "Málaga", "states none (no .cpg beside it), read as ISO-8859-1: Málaga"),
+    ],
+)
+def test_names_of_a_shapefile_without_its_encoding(tmp_path, encoding, stated, name, told) -> None:
+    frame = made({"W": WEST}).assign(name=name)
+    frame.to_file(tmp_path / "a.shp", encoding=encoding)
+    record = bytearray((tmp_path / "a.dbf").read_bytes())
+    record[29] = 0  # the language driver, which states the code page as well
+    (tmp_path / "a.dbf").write_bytes(record)
+    if not stated:
+        (tmp_path / "a.cpg").unlink()
+    found, findings = read_areas(tmp_path / "a.shp", AreaChoices(), LOADED)
+    assert found.name.tolist() == [name]
+    assert [finding.detail for finding in findings[1:]] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
     ("columns", "choices", "taken"),
     [
         ({"FUA_CODE": ["1", "2"], "FUA_NAME": "n"}, {}, "code from FUA_CODE, name from FUA_NAME"),
