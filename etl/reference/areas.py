@@ -271,7 +271,9 @@ def _of_countries(
         )
     named = frame["country"].map(_country_names())
     frame["country"] = named.where(named.notna(), frame["country"])
-    if not (frame["country"] != "").any():
+    spelled = set(frame["country"])
+    # one spelling that nobody knows: the land decides whether it is the country that was named
+    if spelled == {""} or (choices.country and len(spelled) == 1 and not spelled & set(loaded)):
         frame["country"] = choices.country or ""
         return frame, []
     blank = frame.index[frame["country"] == ""]

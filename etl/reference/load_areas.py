@@ -13,12 +13,14 @@ from coagg.settings import SQL
 
 # countries on whose prefectures an area lies
 COUNTRIES = """
-SELECT a.agglomeration_code, array_agg(DISTINCT p.country ORDER BY p.country)
-    FILTER (WHERE p.country IS NOT NULL)
-FROM pg_temp.incoming_area AS a
-LEFT JOIN reference.prefecture_piece AS p
-    ON public.st_intersects(a.geom, p.geom) AND coalesce(a.country, p.country) = p.country
-GROUP BY a.country, a.agglomeration_code ORDER BY 1
+SELECT a.agglomeration_code, ARRAY(
+    SELECT c.country FROM (SELECT DISTINCT country FROM reference.prefecture) AS c
+    WHERE coalesce(a.country, c.country) = c.country AND EXISTS (
+        SELECT FROM reference.prefecture_piece AS p
+        WHERE p.country = c.country AND public.st_intersects(a.geom, p.geom)
+    )
+)
+FROM pg_temp.incoming_area AS a ORDER BY 1
 """
 INSIDE = """
 SELECT c.country, a.areas, f.firms, f.inside FROM reference.area_country AS c

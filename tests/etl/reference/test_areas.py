@@ -136,6 +136,9 @@ def test_only_the_country_asked_for_is_taken(tmp_path: Path) -> None:
     assert findings[1].detail == "FRA 1, CN 1" or findings[1].detail == "CN 1, FRA 1"
     both, _ = read_areas(path, AreaChoices(), LOADED)
     assert both.country.tolist() == ["CN", "GB"]
+    path = written(made({"1": WEST}, iso3="Zhongguo"), tmp_path / "b.gpkg")
+    named, _ = read_areas(path, AreaChoices(country="CN"), LOADED)
+    assert named.country.tolist() == ["CN"]
 
 
 def test_invalid_shapes_are_mended_and_told_and_empty_ones_left_out(tmp_path: Path) -> None:
