@@ -30,6 +30,7 @@ KINDS = ("patents", "citations", "input-output")
 YEAR: LiteralString = "country = %(country)s AND survey_year = %(year)s"
 OF_YEAR = {
     "clean.refused": YEAR,
+    "clean.firm_area": YEAR,
     "clean.patent_match": YEAR,
     "clean.firm_panel": YEAR,
     "clean.firm_panel_link": (

@@ -12,10 +12,10 @@ from coagg.errors import CoaggError
 AGGLOMERATIONS: LiteralString = """
 SELECT
     a.country, a.agglomeration_code, a.name, a.name_en,
-    (
+    CASE WHEN a.country IN (SELECT country FROM reference.area_country) THEN NULL ELSE (
         SELECT count(*) FROM reference.agglomeration_member AS m
         WHERE m.country = a.country AND m.agglomeration_code = a.agglomeration_code AND m.assigned
-    ) AS prefectures,
+    ) END AS prefectures,
     ARRAY(
         SELECT DISTINCT u.survey_year FROM coagglomeration.unit AS u
         WHERE u.country = a.country AND u.agglomeration_code = a.agglomeration_code
@@ -65,7 +65,10 @@ Rows = list[dict[str, Any]]
 
 
 def agglomerations(connection: psycopg.Connection, country: str | None = None) -> Rows:
-    """Agglomerations with their names, number of prefectures and years that have an index."""
+    """Agglomerations with their names, number of prefectures and years that have an index.
+
+    `prefectures` is None of areas of their own, which are not made of prefectures.
+    """
     return _rows(connection, AGGLOMERATIONS, {"country": country})
 
 

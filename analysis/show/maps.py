@@ -30,12 +30,17 @@ SELECT lon, lat, coalesce(industry, '') FROM clean.cell_firm
 WHERE country = %s AND survey_year = %s AND agglomeration_code = %s AND classification = %s
 ORDER BY row_number
 """
-PREFECTURES = """
+# of an area of its own, the area
+PLACES = """
 SELECT p.prefecture_code, p.name, ST_AsBinary(p.geom)
 FROM reference.prefecture AS p
 JOIN reference.agglomeration_member AS m USING (country, prefecture_code)
-WHERE m.assigned AND m.country = %s AND m.agglomeration_code = %s
-ORDER BY p.prefecture_code
+WHERE m.assigned AND m.country = %(country)s AND m.agglomeration_code = %(code)s
+UNION ALL
+SELECT a.agglomeration_code, a.name, ST_AsBinary(a.geom)
+FROM reference.agglomeration AS a JOIN reference.area_country AS c USING (country)
+WHERE a.country = %(country)s AND a.agglomeration_code = %(code)s
+ORDER BY 1
 """
 
 
@@ -106,6 +111,7 @@ def draw_map(
 ) -> int:
     """Write a PNG of the industries' firms on the prefectures; returns how many firms are drawn.
 
+    An agglomeration that is an area of its own is drawn as that area.
     The format is that of the name's ending. Only the file's owner may read it.
     `classification` is the reading of the industries (own: as the year has them), as in
     `clean.cell_firm`: with that of a measurement, the firms are those whose index was measured.
@@ -114,7 +120,7 @@ def draw_map(
     """
     if classification != OWN:
         check_classification(connection, classification)
-    places = connection.execute(PREFECTURES, (country, agglomeration_code)).fetchall()
+    places = connection.execute(PLACES, {"country": country, "code": agglomeration_code}).fetchall()
     if not places:
         known = connection.execute(
             "SELECT string_agg(agglomeration_code, ', ' ORDER BY agglomeration_code) "

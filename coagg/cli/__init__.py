@@ -9,6 +9,7 @@ import typer
 
 from coagg.cli import (
     access,
+    areas,
     backup,
     check,
     compare,
@@ -55,6 +56,7 @@ db.app.command("close")(access.close)
 db.app.command("disclosure")(access.disclosure)
 app.command("sql")(sql.sql)
 app.add_typer(load.app, name="load")
+app.add_typer(areas.app, name="areas")
 app.command("layouts")(layouts.layouts)
 app.add_typer(unload.app, name="unload")
 app.command("inspect")(inspect.inspect)

@@ -189,8 +189,26 @@ def load_reference(
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="Your urban agglomerations (csv), in place of those of the countries it names.",
+            help="Your urban agglomerations, in place of those of the countries it names: a csv of "
+            "member prefectures, or areas (gpkg, geojson, shp, zip, fgb, parquet; docs/areas.md).",
         ),
+    ] = None,
+    area_code: Annotated[
+        str | None, typer.Option(help="Column of the areas' codes. Default: by usual names.")
+    ] = None,
+    area_name: Annotated[
+        str | None, typer.Option(help="Column of the areas' names. Default: by usual names.")
+    ] = None,
+    area_country: Annotated[
+        CountryCode | None,
+        typer.Option(
+            case_sensitive=False,
+            help="Country of the areas; of several in the file, the one to take. Default: the "
+            "file's column, or where they lie.",
+        ),
+    ] = None,
+    area_layer: Annotated[
+        str | None, typer.Option(help="Layer of a file that has several with areas.")
     ] = None,
     classification: Annotated[
         list[str] | None,
@@ -211,10 +229,12 @@ def load_reference(
     """Load reference data: the shipped ones, and your own in their place.
 
     Your files have the same columns as those in etl/data. A faulty file changes nothing. Firms that
-    are already loaded keep their prefectures. Agglomerations are read when the index is measured.
+    are already loaded keep their prefectures. Agglomerations are read when the index is measured;
+    with areas of your own a firm belongs by its point, not by its prefecture.
     """
     from coagg import prepare
     from coagg.console import settings
+    from coagg.etl.reference.areas import AreaChoices
 
     own: dict[str, Path] = {}
     for word in classification or ():
@@ -227,6 +247,9 @@ def load_reference(
             settings(),
             dry_run=dry_run,
             agglomerations=agglomerations,
+            area_choices=AreaChoices(
+                area_code, area_name, area_country and area_country.value, area_layer
+            ),
             own_classifications=own,
             own_concordances=concordance or (),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -94,13 +95,17 @@ def show_agglomerations(country: AnyCountry = None, json: Json = False) -> None:
             "Urban agglomerations",
             (
                 ("country", "{country}"), ("code", "{agglomeration_code}"), ("name", _name),
-                ("prefectures", "{prefectures:,}"),
+                ("prefectures", _prefectures),
                 ("index of", lambda row: _years(row["measured_years"])),
             ),
             rows,
             whole=(0, 1),
         )  # fmt: skip
         answer.say(f"{len(rows)} agglomerations")
+
+
+def _prefectures(row: Mapping[str, Any]) -> str:
+    return "an area" if row["prefectures"] is None else f"{row['prefectures']:,}"
 
 
 @app.command("industries")

@@ -39,6 +39,9 @@ LAYERS: dict[str, dict[str, str]] = {
             country text, agglomeration_code text, name text, name_en text?, basis text?, confidence
             text?, geom multipolygon
         """,
+        "area_country": """
+            country text, file_name text
+        """,
         "agglomeration_member": """
             country text, agglomeration_code text, prefecture_code text, core boolean, coverage
             text, assigned boolean, rule text
@@ -138,12 +141,21 @@ LAYERS: dict[str, dict[str, str]] = {
             prefecture_code text, own_prefecture_code text?, distance_to_own_km double?,
             pile_up_size integer, flags text[], unreadable jsonb?
         """,
+        "firm_area": """
+            country text, survey_year smallint, row_number integer, agglomeration_code text
+        """,
         "firm_located view": """
             firm_key bigint, country text, survey_year smallint, row_number integer, firm_id text,
             firm_name text, industry text, industry_name text, industry_name_en text, classification
             text, output_thousand_cny double, employment integer, prefecture_code text,
             prefecture_name text, agglomeration_code text, pile_up_size integer, flags text[], lon
             double, lat double, geom point
+        """,
+        "firm_placed view": """
+            country text, survey_year smallint, row_number integer, firm_id text, firm_name text,
+            industry_code text, industry text, classification text, output_thousand_cny double,
+            employment integer, prefecture_code text, agglomeration_code text, pile_up_size integer,
+            flags text[], lon double, lat double, geom point
         """,
         "firm_panel": """
             country text, survey_year smallint, row_number integer, panel_id bigint

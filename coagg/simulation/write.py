@@ -9,6 +9,7 @@ import geopandas
 import pandas as pd
 
 from coagg import database
+from coagg.errors import CoaggError
 from coagg.settings import Settings
 from coagg.simulation.economy import write_economy
 
@@ -32,7 +33,8 @@ def simulate(
 ) -> Path:
     """Write an economy under `out`; returns the path of inputs.toml.
 
-    The data base must be prepared. Raises CoaggError as `write_economy`.
+    The data base must be prepared. Raises CoaggError as `write_economy`, and where the Chinese
+    agglomerations are areas of their own.
     """
     with database.engine(settings).connect() as reader:
         members = pd.read_sql_query(MEMBERS.strip(), reader)
@@ -41,5 +43,10 @@ def simulate(
                 PREFECTURES, reader, geom_col="geometry", params={"country": country}
             )
             for country in ("CN", "GB")
+        )
+    if members.empty:
+        raise CoaggError(
+            "the made economy needs agglomerations made of prefectures, and those of CN are areas "
+            "of your own; use the demo's data base (coagg --demo simulate), or load a list"
         )
     return write_economy(out, prefectures, members, regions, size, seed, truth, progress=progress)

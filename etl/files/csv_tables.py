@@ -1,4 +1,8 @@
-"""Small UTF-8 csv files of codes and names, read as text and checked."""
+"""Small UTF-8 csv files of codes and names, read as text and checked.
+
+Fields are separated by commas, or by semicolons or tabs where the header line has no comma, as
+spreadsheets of many countries write csv.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +40,15 @@ def read_table(
     a needed value.
     """
     optional = optional or {}
-    content = io.BytesIO(read_bytes(path))
+    content = read_bytes(path)
     try:
         table = pd.read_csv(
-            content, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
+            io.BytesIO(content),
+            sep=_separator(content),
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            skip_blank_lines=False,
         )
     except UnicodeDecodeError:
         raise CoaggError(f"{path}: not UTF-8; save it as csv in UTF-8") from None
@@ -63,6 +72,12 @@ def read_table(
     for name, value in optional.items():
         table[name] = table[name].where(table[name] != "", value) if name in table else value
     return table[[*needed, *optional]]
+
+
+def _separator(content: bytes) -> str:
+    header = content.partition(b"\n")[0].decode(errors="replace")
+    # of equals the first: a comma where there is none of them
+    return "," if "," in header else max(",;\t", key=header.count)
 
 
 def as_bool(path: Path, column: pd.Series) -> pd.Series:

@@ -32,10 +32,20 @@ TOTALS = """
 SELECT count(DISTINCT industry), sum(output_thousand_cny), sum(employment) FROM {}
 WHERE country = %s AND survey_year = %s
 """
+# by member prefectures, or by areas of the country's own: one of the two counts is 0
 AGGLOMERATIONS = """
-SELECT count(DISTINCT agglomeration_code) FROM reference.agglomeration_member
-WHERE assigned AND country = %s AND prefecture_code IN (
-    SELECT prefecture_code FROM {} WHERE country = %s AND survey_year = %s
+SELECT (
+    SELECT count(DISTINCT agglomeration_code) FROM reference.agglomeration_member
+    WHERE assigned AND country = %(country)s AND prefecture_code IN (
+        SELECT prefecture_code FROM {0} WHERE country = %(country)s AND survey_year = %(year)s
+    )
+) + (
+    SELECT count(*) FROM reference.agglomeration AS a
+    JOIN reference.area_country AS c USING (country)
+    WHERE a.country = %(country)s AND EXISTS (
+        SELECT FROM {0} AS f WHERE f.country = %(country)s AND f.survey_year = %(year)s
+            AND public.st_covers(a.geom, f.geom)
+    )
 )
 """
 
@@ -163,7 +173,9 @@ def measure(
         connection, sql.SQL(TOTALS).format(table), (country, survey_year)
     )
     (agglomerations,) = _row(
-        connection, sql.SQL(AGGLOMERATIONS).format(table), (country, country, survey_year)
+        connection,
+        sql.SQL(AGGLOMERATIONS).format(table),
+        {"country": country, "year": survey_year},
     )
     reasons = counts["reasons"]
     lost = sum(n for r, n in reasons.items() if r.startswith("coordinates_"))
@@ -300,7 +312,9 @@ def _crossed(name: str, before: float | None, after: float | None, limit: Limit)
     return None
 
 
-def _row(connection: psycopg.Connection, query: sql.Composed, values: tuple[Any, ...]) -> Any:
+def _row(
+    connection: psycopg.Connection, query: sql.Composed, values: tuple[Any, ...] | Mapping[str, Any]
+) -> Any:
     row = connection.execute(query, values).fetchone()
     assert row is not None
     return row

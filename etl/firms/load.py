@@ -325,6 +325,10 @@ def _publish(
 ) -> None:
     """Swap partition, refused rows and ledger row, all in the caller's transaction."""
     year = (report.country, report.survey_year)
+    # before the swap, whose lock nobody should wait for; readers see both at once
+    connection.execute(
+        "SELECT clean.place_in_areas(%s, %s, %s::regclass)", (*year, f"clean.{partition}")
+    )
     try:
         in_a_quiet_moment(
             connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition), "replaced",

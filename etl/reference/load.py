@@ -19,8 +19,9 @@ from psycopg import sql
 from coagg import database
 from coagg.database import sql_text
 from coagg.database.fingerprint import digest, rows_hash
+from coagg.errors import CoaggError
 from coagg.etl.files import csv_tables
-from coagg.etl.reference import REFERENCE_CODE, boundaries, classifications
+from coagg.etl.reference import REFERENCE_CODE, areas, boundaries, classifications, load_areas
 from coagg.etl.reference import agglomerations as members
 from coagg.etl.reference.boundaries import Finding
 from coagg.settings import SQL
@@ -46,7 +47,7 @@ class ReferenceReport:
         """One line a loaded source; none when everything was unchanged."""
         return [
             f"reference: {source}: "
-            + ", ".join(f"{f.item} {f.count}" for f in findings if f.count is not None)
+            + ", ".join(f"{f.item} {f.detail if f.count is None else f.count}" for f in findings)
             for source, findings in self.loaded.items()
         ]
 
@@ -60,10 +61,12 @@ class _Source:
     rules: Sequence[str]
     load: Callable[[psycopg.Connection], list[Finding]]
     asked: bool = False  # whether the caller named the file
+    choices: Mapping[str, str] = field(default_factory=dict)  # what the caller said of the file
 
     def sha256(self) -> str:
         files = [hashlib.sha256(csv_tables.read_bytes(path)).hexdigest() for path in self.files]
-        return digest([REFERENCE_CODE, files, [sql_text.rules(RULES, rule) for rule in self.rules]])
+        rules = [sql_text.rules(RULES, rule) for rule in self.rules]
+        return digest([REFERENCE_CODE, files, rules, *([self.choices] if self.choices else [])])
 
     def origin(self) -> str:
         shipped = all(boundaries.DATA in path.resolve().parents for path in self.files)
@@ -74,6 +77,7 @@ def load_reference(
     connection: psycopg.Connection,
     *,
     agglomerations: Path | None = None,
+    area_choices: areas.AreaChoices | None = None,
     own_classifications: Mapping[str, Path] | None = None,
     own_concordances: Sequence[Path] = (),
     progress: Progress | None = None,
@@ -81,10 +85,11 @@ def load_reference(
     """Load the shipped reference data, and the user's own where given, in one transaction.
 
     `agglomerations` is a csv in the form of etl/data/agglomerations/agglomerations.csv, in place of
-    the shipped one; `own_classifications` maps a name (gbt4754_1994) to a csv of its codes;
-    `own_concordances` are files named <from>_to_<to>.csv. What is not given stays as it is loaded;
-    to return to a shipped file, give its path. On a connection that is in a transaction already,
-    the caller commits.
+    the shipped one, or a vector file of areas, of which `area_choices` says what its columns do
+    not (`coagg.etl.reference.areas`); `own_classifications` maps a name (gbt4754_1994) to a csv of
+    its codes; `own_concordances` are files named <from>_to_<to>.csv. What is not given stays as it
+    is loaded; to return to a shipped file, give its path. On a connection that is in a transaction
+    already, the caller commits.
 
     Raises CoaggError naming file and line when an own file is faulty; then nothing is changed.
     """
@@ -93,7 +98,9 @@ def load_reference(
     unchanged: list[str] = []
     sources = [
         (source, source.sha256())
-        for source in _sources(agglomerations, own_classifications or {}, own_concordances)
+        for source in _sources(
+            agglomerations, own_classifications or {}, own_concordances, area_choices
+        )
     ]
     with connection.transaction():
         # two loads at once run one after the other; readers are not held up
@@ -176,14 +183,22 @@ def cleaning_inputs(
 
 
 def _sources(
-    agglomerations: Path | None, own: Mapping[str, Path], own_concordances: Sequence[Path]
+    agglomerations: Path | None,
+    own: Mapping[str, Path],
+    own_concordances: Sequence[Path],
+    area_choices: areas.AreaChoices | None = None,
 ) -> list[_Source]:
-    areas = [boundaries.CN_PREFECTURES, boundaries.CN_NAMES, boundaries.GB_REGIONS]
+    prefectures = [boundaries.CN_PREFECTURES, boundaries.CN_NAMES, boundaries.GB_REGIONS]
     places = agglomerations or members.SHIPPED
+    if area_choices and area_choices.given() and not areas.is_vector(places):
+        said = ", ".join(f"--area-{name}" for name in area_choices.given())
+        raise CoaggError(f"{said}: of a vector file only, and {places} is a list of members")
     found = [
-        _Source("prefectures", areas, ["10_prefectures.sql"], _load_prefectures),
+        _Source("prefectures", prefectures, ["10_prefectures.sql"], _load_prefectures),
         _Source("place codes", [members.PLACE_CODES], ["20_place_codes.sql"], _load_place_codes),
-        _Source(
+        _area_source(places, area_choices or areas.AreaChoices())
+        if areas.is_vector(places)
+        else _Source(
             "agglomerations",
             [places, members.UNITED_KINGDOM],
             ["30_agglomerations.sql", "40_dissolve.sql"],
@@ -199,6 +214,18 @@ def _sources(
     for name, path in {**links, **given}.items():
         found.append(_concordance_source(name, path, asked=name in given))
     return found
+
+
+def _area_source(path: Path, choices: areas.AreaChoices) -> _Source:
+    def load(connection: psycopg.Connection) -> list[Finding]:
+        found = connection.execute("SELECT DISTINCT country FROM reference.prefecture ORDER BY 1")
+        frame, findings = areas.read_areas(path, choices, [row[0] for row in found.fetchall()])
+        table = pd.DataFrame(frame.drop(columns="geometry"))
+        table["geom"] = frame.geometry.to_wkb(hex=True, include_srid=True)
+        _copy(connection, "incoming_area", table)
+        return [*findings, *load_areas.place_areas(connection, path)]
+
+    return _Source("agglomerations", [path], ["35_areas.sql"], load, True, choices.given())
 
 
 def _classification_source(name: str, path: Path, *, asked: bool) -> _Source:
@@ -269,11 +296,11 @@ def _load_agglomerations(connection: psycopg.Connection, path: Path) -> list[Fin
     twice = table[table.duplicated(["country", "prefecture_code"], keep=False)]
     part = table[(table["coverage"] == "part") & table["assigned"]]
     counts = []
-    for country, areas, assigned in connection.execute(
+    for country, held, assigned in connection.execute(
         "SELECT country, count(DISTINCT agglomeration_code), count(*) FILTER (WHERE assigned) "
         "FROM reference.agglomeration_member GROUP BY country ORDER BY country"
     ).fetchall():
-        counts.append(Finding(f"{country} agglomerations", areas))
+        counts.append(Finding(f"{country} agglomerations", held))
         counts.append(Finding(f"{country} members", assigned))
     return [
         *counts,

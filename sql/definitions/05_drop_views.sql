@@ -30,6 +30,7 @@ coagglomeration.pair_result,
 coagglomeration.unit,
 clean.cell_firm,
 clean.firm_located,
+clean.firm_placed,
 clean.firm_industry,  -- of earlier releases
 reference.concordance_use,
 reference.sector_map_use,

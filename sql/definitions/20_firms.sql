@@ -74,6 +74,42 @@ END;
 $$;
 COMMENT ON FUNCTION clean.withdraw_year(text, integer) IS 'Take a survey year out of clean.firm.';
 
+CREATE OR REPLACE FUNCTION clean.place_in_areas(
+    in_country text, in_survey_year integer, in_rows regclass
+)
+RETURNS void LANGUAGE plpgsql AS $$
+-- Which area each firm of a year stands in, where the country's agglomerations are areas of their
+-- own (borders included, the lowest code on a shared border). in_rows: clean.firm, or the year
+-- built aside. Other areas wait for the caller's transaction, and it for theirs.
+BEGIN
+    LOCK TABLE reference.area_country IN SHARE MODE;
+    DELETE FROM clean.firm_area
+    WHERE country = in_country AND survey_year = in_survey_year;
+    IF NOT EXISTS (SELECT FROM reference.area_country WHERE country = in_country) THEN
+        RETURN;
+    END IF;
+    -- driven from pieces of the areas, as prefectures are found
+    EXECUTE format($sql$
+        INSERT INTO clean.firm_area (country, survey_year, row_number, agglomeration_code)
+        SELECT %1$L, %2$s, hit.row_number, min(piece.agglomeration_code COLLATE "C")
+        FROM (
+            SELECT a.agglomeration_code, public.st_subdivide(a.geom, 256) AS geom
+            FROM reference.agglomeration AS a
+            WHERE a.country = %1$L
+            OFFSET 0
+        ) AS piece
+        CROSS JOIN LATERAL (
+            SELECT f.row_number FROM %3$s AS f
+            WHERE f.country = %1$L AND f.survey_year = %2$s
+                AND public.st_covers(piece.geom, f.geom)
+            OFFSET 0
+        ) AS hit
+        GROUP BY hit.row_number
+    $sql$, in_country, in_survey_year, in_rows);
+END;
+$$;
+COMMENT ON FUNCTION clean.place_in_areas(text, integer, regclass) IS 'Write the area of each firm of a year to clean.firm_area, where the country has areas of its own.';
+
 -- Flags and reasons that came after the tables.
 INSERT INTO reference.flag (flag, meaning) VALUES
     ('firm_id_placeholder', 'The firm id is a word or a sign for none (0, n/a); taken as missing.'),

@@ -1,3 +1,71 @@
+-- Which urban agglomeration a firm belongs to: that of its prefecture, or, where a country's
+-- agglomerations are areas of their own, the area that its point stands in. The one place that says
+-- so. Two branches, so that a question about one agglomeration reads the firms of that one alone.
+CREATE VIEW clean.firm_placed AS
+SELECT
+    f.country,
+    f.survey_year,
+    f.row_number,
+    f.firm_id,
+    f.firm_name,
+    f.industry_code,
+    f.industry,
+    f.classification,
+    f.output_thousand_cny,
+    f.employment,
+    f.prefecture_code,
+    m.agglomeration_code,
+    f.pile_up_size,
+    f.flags,
+    f.lon,
+    f.lat,
+    f.geom
+FROM clean.firm AS f
+LEFT JOIN reference.agglomeration_member AS m
+    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+WHERE f.country NOT IN (SELECT country FROM reference.area_country)
+UNION ALL
+SELECT
+    f.country,
+    f.survey_year,
+    f.row_number,
+    f.firm_id,
+    f.firm_name,
+    f.industry_code,
+    f.industry,
+    f.classification,
+    f.output_thousand_cny,
+    f.employment,
+    f.prefecture_code,
+    a.agglomeration_code,
+    f.pile_up_size,
+    f.flags,
+    f.lon,
+    f.lat,
+    f.geom
+FROM reference.area_country AS c
+INNER JOIN clean.firm AS f ON c.country = f.country
+LEFT JOIN clean.firm_area AS a
+    ON f.country = a.country AND f.survey_year = a.survey_year AND f.row_number = a.row_number;
+COMMENT ON VIEW clean.firm_placed IS 'Firms with their urban agglomeration: by prefecture, or by the point where a country has areas of its own.';
+COMMENT ON COLUMN clean.firm_placed.country IS 'Country code.';
+COMMENT ON COLUMN clean.firm_placed.survey_year IS 'Survey year.';
+COMMENT ON COLUMN clean.firm_placed.row_number IS 'Number of the data row in the file.';
+COMMENT ON COLUMN clean.firm_placed.firm_id IS 'Code of the legal person.';
+COMMENT ON COLUMN clean.firm_placed.firm_name IS 'Name as received.';
+COMMENT ON COLUMN clean.firm_placed.industry_code IS 'Industry code as received, with lost leading zeros restored.';
+COMMENT ON COLUMN clean.firm_placed.industry IS 'Three-digit industry; null when missing or unknown.';
+COMMENT ON COLUMN clean.firm_placed.classification IS 'Classification of the survey year, null where its codes fit none.';
+COMMENT ON COLUMN clean.firm_placed.output_thousand_cny IS 'Gross output in thousand yuan.';
+COMMENT ON COLUMN clean.firm_placed.employment IS 'Persons employed.';
+COMMENT ON COLUMN clean.firm_placed.prefecture_code IS 'Prefecture of the point.';
+COMMENT ON COLUMN clean.firm_placed.agglomeration_code IS 'Urban agglomeration, null outside all.';
+COMMENT ON COLUMN clean.firm_placed.pile_up_size IS 'Firms of the year at exactly this point.';
+COMMENT ON COLUMN clean.firm_placed.flags IS 'What is doubtful about the row.';
+COMMENT ON COLUMN clean.firm_placed.lon IS 'Longitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.firm_placed.lat IS 'Latitude, WGS-84 degrees.';
+COMMENT ON COLUMN clean.firm_placed.geom IS 'The point, WGS-84.';
+
 -- Who stands in a cell: the one statement that says which firms of a year and urban agglomeration
 -- belong to which industry under which classification. Ask for one classification:
 --   WHERE country = 'CN' AND survey_year = 2013 AND agglomeration_code = 'CY' AND classification = 'own'
@@ -8,7 +76,7 @@ CREATE VIEW clean.cell_firm AS
 SELECT
     f.country,
     f.survey_year,
-    m.agglomeration_code,
+    f.agglomeration_code,
     f.prefecture_code,
     f.row_number,
     'own' AS classification,
@@ -20,15 +88,13 @@ SELECT
     f.lon,
     f.lat,
     f.flags @> '{pile_up}' AS pile_up
-FROM clean.firm AS f
-LEFT JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+FROM clean.firm_placed AS f
 UNION ALL
 -- translated: four digits decide where the code has four
 SELECT
     f.country,
     f.survey_year,
-    m.agglomeration_code,
+    f.agglomeration_code,
     f.prefecture_code,
     f.row_number,
     t.classification,
@@ -46,9 +112,7 @@ SELECT
     f.lon,
     f.lat,
     f.flags @> '{pile_up}' AS pile_up
-FROM clean.firm AS f
-LEFT JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
+FROM clean.firm_placed AS f
 CROSS JOIN (SELECT DISTINCT classification FROM reference.industry) AS t
 LEFT JOIN reference.harmonised_industry AS four
     ON
@@ -94,17 +158,15 @@ SELECT
     f.employment,
     f.prefecture_code,
     p.name AS prefecture_name,
-    m.agglomeration_code,
+    f.agglomeration_code,
     f.pile_up_size,
     f.flags,
     f.lon,
     f.lat,
     f.geom
-FROM clean.firm AS f
+FROM clean.firm_placed AS f
 INNER JOIN reference.prefecture AS p
     ON f.country = p.country AND f.prefecture_code = p.prefecture_code
-LEFT JOIN reference.agglomeration_member AS m
-    ON f.country = m.country AND f.prefecture_code = m.prefecture_code AND m.assigned
 LEFT JOIN reference.industry AS i
     ON f.classification = i.classification AND f.industry = i.industry_code;
 COMMENT ON VIEW clean.firm_located IS 'Firms with the names of their industry and prefecture and their urban agglomeration (null outside all): for maps and ad-hoc questions.';

@@ -53,7 +53,10 @@ SELECT
     'reference data are missing' AS title,
     (NOT EXISTS (SELECT FROM reference.prefecture_piece))::integer
     + (NOT EXISTS (SELECT FROM reference.industry))::integer
-    + (NOT EXISTS (SELECT FROM reference.agglomeration_member WHERE assigned))::integer AS problems,
+    + (
+        NOT EXISTS (SELECT FROM reference.agglomeration_member WHERE assigned)
+        AND NOT EXISTS (SELECT FROM reference.area_country)
+    )::integer AS problems,
     'coagg db upgrade loads them' AS hint
 UNION ALL
 SELECT

@@ -132,6 +132,27 @@ hashed AS (
             SELECT prefecture_code FROM matched_firm
         )
     UNION ALL
+    -- areas of one's own have no members: what counts is where each firm stands
+    SELECT
+        'agglomerations',
+        hash_record_extended(row(a.survey_year, a.row_number, a.agglomeration_code), 0)
+    FROM clean.firm_area AS a
+    INNER JOIN (
+        SELECT
+            s.survey_year,
+            f.row_number
+        FROM year_firm AS f
+        CROSS JOIN setting AS s
+        UNION
+        SELECT
+            survey_year,
+            row_number
+        FROM matched_firm
+    ) AS f ON a.survey_year = f.survey_year AND a.row_number = f.row_number
+    WHERE
+        a.country = (SELECT s.country FROM setting AS s)
+        AND a.country IN (SELECT c.country FROM reference.area_country AS c)
+    UNION ALL
     SELECT
         'patents',
         hash_record_extended(row(patent_id, patent_value), 0)

@@ -1,7 +1,8 @@
 -- Where the files of reference data arrive: temporary, so a killed load leaves nothing.
 
 DROP TABLE IF EXISTS pg_temp.incoming_prefecture, pg_temp.incoming_place_code,
-pg_temp.incoming_member, pg_temp.incoming_industry, pg_temp.incoming_concordance;
+pg_temp.incoming_member, pg_temp.incoming_area, pg_temp.incoming_industry,
+pg_temp.incoming_concordance;
 
 CREATE TEMP TABLE incoming_prefecture (
     country text NOT NULL,
@@ -36,6 +37,16 @@ CREATE TEMP TABLE incoming_member (
     coverage text NOT NULL,
     assigned boolean NOT NULL,
     rule text NOT NULL
+) ON COMMIT DROP;
+
+CREATE TEMP TABLE incoming_area (
+    country text, -- null: to be found by place
+    agglomeration_code text NOT NULL,
+    name text NOT NULL,
+    name_en text,
+    basis text NOT NULL,
+    file_name text NOT NULL,
+    geom public.GEOMETRY (MULTIPOLYGON, 4326) NOT NULL
 ) ON COMMIT DROP;
 
 CREATE TEMP TABLE incoming_industry (

@@ -215,6 +215,21 @@ def test_own_agglomerations_replace_the_shipped_and_stay(
     assert state(reference_db) == shipped
 
 
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_list_as_spreadsheets_write_it(
+    tmp_path: Path, sign: str, encoding: str, ends: str
+) -> None:
+    lines = [["name", "prefecture_code", "agglomeration_code"], ["First", "5101", "A"]]
+    path = tmp_path / "own.csv"
+    path.write_bytes(ends.join(map(sign.join, lines)).encode(encoding))
+    table = agglomerations.read_agglomerations(path, {("CN", "5101")})
+    assert table[["agglomeration_code", "name", "prefecture_code"]].values.tolist() == [
+        ["A", "First", "5101"]
+    ]
+
+
 def test_a_list_for_one_country_leaves_the_others(
     reference_db: psycopg.Connection, tmp_path: Path
 ) -> None:
