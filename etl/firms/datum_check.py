@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 
 from coagg import database
@@ -18,7 +17,6 @@ from coagg.etl.firms.rows import CoordinateSample
 from coagg.settings import SQL
 
 MARGIN = 0.0005  # share of points by which another datum must be better to be worth a word
-SWAPPED_SHARE = 0.5  # of points in their places, from which exchanged axes are believed
 FEWEST = 200  # points below which the shares say nothing
 
 
@@ -41,7 +39,7 @@ def shares_inside(
         )
         with connection.cursor() as cursor, cursor.copy("COPY datum_sample FROM STDIN") as copy:
             for datum in datums:
-                lon, lat = coordinates.to_wgs84(sample.lon, sample.lat, datum)
+                lon, lat = sample.wgs84(datum)
                 points = zip(lon.tolist(), lat.tolist(), sample.place_code, strict=True)
                 for number, point in enumerate(points):
                     copy.write_row((number, datum, *point))
@@ -133,37 +131,3 @@ def remedy(examples: Mapping[str, str]) -> str:
             "name it, --datum EPSG:32651 say, or osgb36 of the British grid; "
         )
     return ""
-
-
-def refuse_swapped(
-    connection: psycopg.Connection,
-    path: Path,
-    sample: CoordinateSample,
-    shares: Mapping[str, Any],
-    country: str,
-    survey_year: int,
-    datum: str,
-) -> None:
-    """Raise CoaggError when metres lie in their places only with east and north exchanged.
-
-    `shares` are those of the sample as it was read (`shares_inside`). Where both ways lie in the
-    country, only place codes can tell.
-    """
-    lon, lat = coordinates.to_wgs84(sample.lat, sample.lon, datum)
-    possible = (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
-    if len(lon) == 0 or possible.mean() < SWAPPED_SHARE:
-        return
-    places = [place for place, kept in zip(sample.place_code, possible, strict=True) if kept]
-    turned = CoordinateSample(lon[possible], lat[possible], sample.row_number[possible], places)
-    other = shares_inside(connection, turned, country, survey_year, ["wgs84"])["wgs84"]
-    for measure, where in (("own", "their own prefecture"), ("any", "the country")):
-        before, after = shares[measure], other[measure]
-        if before is None or after is None:
-            continue
-        if after >= SWAPPED_SHARE and before < after / 2:
-            raise CoaggError(
-                f"{path}: east and north have changed places: as they stand {before:.0%} of the "
-                f"points lie in {where}, exchanged {after:.0%}; row {sample.row_number[0]} has "
-                f"{sample.lon[0]:.1f} {sample.lat[0]:.1f}. Exchange the headers in the layout"
-            )
-        return

@@ -25,13 +25,12 @@ from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
+from coagg.etl.firms.located import locate
 from coagg.etl.firms.scan import (
     CoordinateSample,
     Scan,
     coordinate_sample,
     mapped_text,
-    pair_texts,
-    point_texts,
     scan,
 )
 
@@ -87,12 +86,15 @@ FLAGS = (
     "axes_swapped",
     "sign_restored",
     "degrees_scaled",
+    "degrees_packed",
+    "coordinates_differ",
     "second_coordinates",
     "low_precision",
     "place_missing",
     "industry_missing",
     "industry_unknown",
     "industry_zero_restored",
+    "industry_several",
     "output_unreadable",
     "output_out_of_bounds",
     "employment_unreadable",
@@ -175,7 +177,8 @@ class _Cleaner:
         return mapped_text(self.batch, self.mapping, column)
 
     def clean(self, survey_year: int, datum: str, thousand_cny: float) -> FirmBatch:
-        points, wgs84 = self._points(datum)
+        located = locate(self.batch, self.mapping, self.country, datum)
+        points = located.points
         other_year = self._other_year(survey_year)
         other_country = self._other_country()
         kept = (points.reason == firm_points.KEPT) & ~other_year & ~other_country
@@ -183,6 +186,9 @@ class _Cleaner:
         self.flags["low_precision"] = points.low_precision
         self.flags["sign_restored"] = points.sign_restored
         self.flags["degrees_scaled"] = points.scaled
+        self.flags["degrees_packed"] = points.packed
+        self.flags["second_coordinates"] = located.second
+        self.flags["coordinates_differ"] = located.differ
         industry_code, industry = self._industry()
         columns = {
             "row_number": pa.array(self.row_numbers),
@@ -202,8 +208,8 @@ class _Cleaner:
         keep = pa.array(kept)
         kept_columns = {name: column.filter(keep) for name, column in columns.items()}
         kept_columns |= {
-            "lon": pa.array(wgs84[0][kept]),
-            "lat": pa.array(wgs84[1][kept]),
+            "lon": pa.array(located.lon[kept]),
+            "lat": pa.array(located.lat[kept]),
             "flags": self._flag_lists(kept),
             "unreadable": self._unreadable(kept),
         }
@@ -212,24 +218,6 @@ class _Cleaner:
         )
         refused = self._refused(points, other_year, other_country)
         return FirmBatch(clean, refused, self.batch.table.num_rows + len(self.batch.malformed))
-
-    def _points(self, datum: str) -> tuple[firm_points.Points, tuple[np.ndarray, np.ndarray]]:
-        """Points in the datum of the file, and in WGS-84 (NaN where refused)."""
-        points = firm_points.read_points(
-            *point_texts(self.batch, self.mapping), self.country, datum
-        )
-        used = np.zeros(len(points.lon), dtype=bool)
-        second = self.mapping.second_point
-        if second is not None:
-            texts = pair_texts(self.batch, second.lon, second.lat)
-            further = firm_points.read_points(*texts, self.country, second.datum or datum)
-            points, used = firm_points.filled(points, further)
-            self.flags["second_coordinates"] = used
-        lon, lat = np.full(len(used), np.nan), np.full(len(used), np.nan)
-        kept = points.reason == firm_points.KEPT
-        for rows, of in ((kept & ~used, datum), (used, (second and second.datum) or datum)):
-            lon[rows], lat[rows] = coordinates.to_wgs84(points.lon[rows], points.lat[rows], of)
-        return points, (lon, lat)
 
     def _other_year(self, survey_year: int) -> np.ndarray:
         """Rows that state a year other than this one; a year that cannot be read never agrees."""
@@ -296,6 +284,8 @@ class _Cleaner:
         self.flags["industry_missing"] = firm_values.as_mask(codes.is_null())
         self.flags["industry_unknown"] = unknown | firm_values.as_mask(old)
         self.flags["industry_zero_restored"] = repaired
+        if further is not None:
+            self.flags["industry_several"] = firm_values.as_mask(further.is_valid())
         return firm_codes.joined(codes, further), industry
 
     def _output(self, thousand_cny: float) -> pa.Array:

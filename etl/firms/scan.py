@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from coagg.errors import CoaggError
+from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
-from coagg.etl.firms import degrees as firm_degrees
 from coagg.etl.firms import ids as firm_ids
-from coagg.etl.firms import industry_codes, layouts
+from coagg.etl.firms import industry_codes, layouts, located
 from coagg.etl.firms import points as firm_points
+from coagg.etl.firms import spelling as spellings
 from coagg.etl.firms import stated_codes as firm_codes
+from coagg.etl.firms.spelling import Spelling
 
 SAMPLE_POINTS = 20_000
 _FIRST_ROWS = 2_000
@@ -33,12 +35,29 @@ _CLASSIFICATION_PREFIXES = {"CN": "gbt", "GB": "uksic"}
 
 @dataclass(frozen=True)
 class CoordinateSample:
-    """Points of a file in its own datum (float64, n), the place codes and numbers of their rows."""
+    """Points of a file in its own datum (float64, n), the place codes and numbers of their rows.
+
+    `own` is the datum of a row whose point is in another than the file's, else None (object, n);
+    `beside` is where the second pair of columns puts the rows, WGS-84 (NaN where it does not).
+    """
 
     lon: np.ndarray
     lat: np.ndarray
     row_number: np.ndarray
     place_code: list[str | None]
+    postal_code: list[str | None]
+    own: np.ndarray
+    beside: tuple[np.ndarray, np.ndarray]
+
+    def wgs84(self, datum: str, *, turned: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The points as if the file were in a datum; `turned`: with its two axes exchanged.
+
+        Rows in a datum of their own stay as they are. Infinite where a datum gives no point.
+        """
+        theirs = located.equal(self.own, None)
+        datums = np.array([one or datum for one in self.own.tolist()], dtype=object)
+        x, y = (self.lat, self.lon) if turned else (self.lon, self.lat)
+        return located.wgs84(np.where(theirs, x, self.lon), np.where(theirs, y, self.lat), datums)
 
 
 @dataclass(frozen=True)
@@ -71,10 +90,15 @@ def coordinate_sample(
 ) -> CoordinateSample:
     """Points of rows drawn at random, the same ones at every call; only rows that would be kept."""
     lon, lat, numbers = np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)
-    place: list[str | None] = []
+    own = np.empty(0, dtype=object)
+    beside = (np.empty(0), np.empty(0))
+    texts: dict[str, list[str | None]] = {"place_code": [], "postal_code": []}
     keys = np.empty(0, dtype=np.uint64)
-    for batch in mapped_batches(table, mapping, ("lon", "lat", "place_code")):
-        read = firm_points.read_points(*point_texts(batch, mapping), country, datum)
+    further = [header for name in texts if (header := mapping.columns[name]) is not None]
+    columns = list(dict.fromkeys([*located.headers(mapping), *further]))
+    for batch in table.batches(columns=columns):
+        found = located.locate(batch, mapping, country, datum)
+        read = found.points
         drawn = _random_keys(batch.row_numbers())
         wanted = read.reason == firm_points.KEPT
         if len(keys) == points:
@@ -84,13 +108,24 @@ def coordinate_sample(
         lon = np.concatenate([lon, read.lon[rows]])
         lat = np.concatenate([lat, read.lat[rows]])
         numbers = np.concatenate([numbers, batch.row_numbers()[rows]])
-        place += mapped_text(batch, mapping, "place_code").take(pa.array(rows)).to_pylist()
+        other = [None if one == datum else one for one in found.datum[rows].tolist()]
+        own = np.concatenate([own, np.array(other, dtype=object)])
+        beside = (
+            np.concatenate([beside[0], found.beside[0][rows]]),
+            np.concatenate([beside[1], found.beside[1][rows]]),
+        )
+        for name, told in texts.items():
+            told += mapped_text(batch, mapping, name).take(pa.array(rows)).to_pylist()
         if len(keys) > points:
             chosen = np.sort(np.argpartition(keys, points)[:points])
-            keys, lon, lat, numbers = keys[chosen], lon[chosen], lat[chosen], numbers[chosen]
-            place = [place[row] for row in chosen.tolist()]
-    codes = [None if text is None else firm_values.place_code_of(text) for text in place]
-    return CoordinateSample(lon, lat, numbers, codes)
+            keys, lon, lat = keys[chosen], lon[chosen], lat[chosen]
+            numbers, own = numbers[chosen], own[chosen]
+            beside = (beside[0][chosen], beside[1][chosen])
+            texts = {name: [told[row] for row in chosen.tolist()] for name, told in texts.items()}
+    codes = [
+        None if text is None else firm_values.place_code_of(text) for text in texts["place_code"]
+    ]
+    return CoordinateSample(lon, lat, numbers, codes, texts["postal_code"], own, beside)
 
 
 def _random_keys(row_numbers: np.ndarray) -> np.ndarray:
@@ -217,19 +252,21 @@ def _check_years(
     )
 
 
-def has_decimal_commas(table: TableFile, mapping: layouts.Mapping) -> bool:
-    """Whether coordinates are written 120,128605: then 1,000 of the file is one, and 1.000 is not.
+def spelling_of(
+    table: TableFile, mapping: layouts.Mapping, country: str, datum: str | None
+) -> Spelling:
+    """How the file spells its coordinates; the first rows are looked at.
 
-    Coordinates decide, as none is as large as a thousand; the first rows are looked at.
+    A form that the layout states is taken.
     """
-    headers = [header for name in ("lon", "lat") if (header := mapping.columns[name])]
-    batch = next(table.batches(rows=_FIRST_ROWS, columns=headers))
-    stated = commas = 0
-    for header in headers:
-        text = firm_values.trimmed(batch.table[header].combine_chunks()).drop_null()
-        stated += len(text)
-        commas += int(firm_values.as_mask(firm_values.has_decimal_comma(text)).sum())
-    return 2 * commas > stated
+    lon, lat = mapping.columns["lon"], mapping.columns["lat"]
+    assert lon is not None  # a layout without them maps no file
+    assert lat is not None
+    headers = list(dict.fromkeys([lon, lat]))
+    texts = located.pair_texts(next(table.batches(rows=_FIRST_ROWS, columns=headers)), lon, lat)
+    box = firm_points.country_box(country)
+    found = spellings.found(texts.lon, texts.lat, box, coordinates.in_metres(datum))
+    return replace(found, form=mapping.spelling.form) if mapping.spelling.form else found
 
 
 def mapped_batches(
@@ -246,22 +283,6 @@ def mapped_text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array
     if header is None:
         return pa.nulls(batch.table.num_rows, pa.string())
     text = firm_values.trimmed(batch.table[header].combine_chunks())
-    if mapping.decimal_comma and column in _NUMBERS:
+    if mapping.spelling.comma and column in _NUMBERS:
         text = firm_values.with_points(text, thousands=True)
     return text
-
-
-def point_texts(batch: Batch, mapping: layouts.Mapping) -> tuple[pa.Array, pa.Array]:
-    """Trimmed text of longitude and of latitude; of one column where the file has both in one."""
-    lon, lat = mapping.columns["lon"], mapping.columns["lat"]
-    assert lon is not None  # a layout without them maps no file
-    assert lat is not None
-    return pair_texts(batch, lon, lat)
-
-
-def pair_texts(batch: Batch, lon: str, lat: str) -> tuple[pa.Array, pa.Array]:
-    """Trimmed text of two headers of coordinates, which may be one and the same."""
-    first = firm_values.trimmed(batch.table[lon].combine_chunks())
-    if lon == lat:
-        return firm_degrees.both_of_one(first)
-    return first, firm_values.trimmed(batch.table[lat].combine_chunks())

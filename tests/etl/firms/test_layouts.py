@@ -66,12 +66,18 @@ def test_real_headers_of_2003(sample_dir):
         "employment": "从业人数",
         "lon": "lon_bd09",
         "lat": "lat_bd09",
+        "crs": None,
+        "hemisphere": None,
         "survey_year": None,
+        "country": None,
     }
 
 
 # The code comes once, and with its division in the harmonised edition only.
-NOT_IN_2010 = ("industry_division", "industry_code_2", "industry_code_3", "industry_code_4")
+NOT_IN_2010 = (
+    "industry_division", "industry_code_2", "industry_code_3", "industry_code_4", "crs",
+    "hemisphere", "country",
+)  # fmt: skip
 
 
 def test_real_headers_of_2010(sample_dir):
