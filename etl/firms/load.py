@@ -23,7 +23,7 @@ from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import axes, datum_check, gate
+from coagg.etl.firms import axes, crs_proposal, datum_check, gate
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
 from coagg.etl.reference import load as reference
@@ -164,9 +164,10 @@ def load_firms(
             "columns_not_found": opened.not_found,
         }
         if report.rows_clean == 0:
+            said = crs_proposal.remedy(connection, table, mapping, country, survey_year)
             raise CoaggError(
                 f"{path}: every one of its {rows_read} rows would be refused "
-                f"({_with_examples(report)}); {datum_check.remedy(report.facts['examples'])}"
+                f"({_with_examples(report)}); {said}"
                 f"is it layout {mapping.layout}, datum {datum}, country {country}?"
             )
         progress("comparing with other years", 0)
