@@ -118,6 +118,7 @@ def load_firms(
         if unsure and unsure not in table.notes:
             table.notes.append(unsure)
         scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
+        table.notes += [told for told in scan.notes if told not in table.notes]
         values = {
             "country": country,
             "survey_year": survey_year,

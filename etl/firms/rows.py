@@ -20,6 +20,7 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
+from coagg.etl.firms import columns as column_values
 from coagg.etl.firms import countries as firm_countries
 from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
@@ -96,12 +97,15 @@ FLAGS = (
     "industry_zero_restored",
     "industry_several",
     "output_unreadable",
+    "output_ambiguous",
     "output_out_of_bounds",
     "employment_unreadable",
+    "employment_ambiguous",
     "employment_out_of_bounds",
     "established_year_unreadable",
+    "established_year_out_of_bounds",
 )
-FOUNDING_YEARS = (1000, 2100)
+FIRST_YEAR = 1000
 # No firm of any country has more: about three times the largest employer and the largest seller.
 MOST_EMPLOYED = 7_000_000
 MOST_OUTPUT = 1e10  # thousand yuan
@@ -193,7 +197,7 @@ class _Cleaner:
         columns = {
             "row_number": pa.array(self.row_numbers),
             "firm_id": self._firm_id(),
-            "established_year": self._established_year(),
+            "established_year": self._established_year(survey_year),
             "place_code": self._place_code(),
             "industry_code": industry_code,
             "industry": industry,
@@ -250,15 +254,16 @@ class _Cleaner:
         self._flag("firm_id_damaged", "firm_id", text, judged.damaged)
         return judged.ids
 
-    def _established_year(self) -> pa.Array:
-        def founding(text: str) -> int | None:
-            year = firm_values.year_of(text)
-            return year if year and FOUNDING_YEARS[0] <= year <= FOUNDING_YEARS[1] else None
-
+    def _established_year(self, survey_year: int) -> pa.Array:
+        year_of = column_values.day_year if self.scan.day_numbers else firm_values.year_of
         text = self.text("established_year")
-        years = pa.array(firm_values.by_unique(text, founding), pa.int16())
+        years = pa.array(firm_values.by_unique(text, year_of), pa.int32())
         self._flag_unreadable("established_year", text, firm_values.as_mask(years.is_null()))
-        return years
+        # a register is often some months younger than the year it stands for
+        late = pc.or_(pc.less(years, FIRST_YEAR), pc.greater(years, survey_year + 1))
+        self._flag("established_year_out_of_bounds", "established_year", text,
+                   firm_values.as_mask(late))  # fmt: skip
+        return pc.if_else(pc.fill_null(late, False), pa.scalar(None, pa.int32()), years)
 
     def _place_code(self) -> pa.Array:
         text = self.text("place_code")
@@ -288,20 +293,28 @@ class _Cleaner:
             self.flags["industry_several"] = firm_values.as_mask(further.is_valid())
         return firm_codes.joined(codes, further), industry
 
+    def _number(self, column: str) -> tuple[pa.Array, np.ndarray]:
+        """The text of a column of numbers, and their values, NaN where none is to be read."""
+        text = self.text(column)
+        read, ambiguous = column_values.numbers(text, self.scan.commas.get(column, "point"))
+        self._flag(f"{column}_ambiguous", column, text, ambiguous)
+        values = firm_values.numbers(read).values
+        if column == "employment":
+            values = np.where(np.floor(values) == values, values, np.nan)
+        self._flag_unreadable(column, text, ~np.isfinite(values) & ~ambiguous)
+        return text, values
+
     def _output(self, thousand_cny: float) -> pa.Array:
-        text = self.text("output")
-        values = firm_values.numbers(text).values * thousand_cny
+        text, values = self._number("output")
+        values = values * thousand_cny
         known = np.isfinite(values)
-        self._flag_unreadable("output", text, ~known)
         bounded = known & (values >= 0) & (values <= MOST_OUTPUT)
         self._flag("output_out_of_bounds", "output", text, known & ~bounded)
         return pa.array(values, mask=~bounded)
 
     def _employment(self) -> pa.Array:
-        text = self.text("employment")
-        values = firm_values.numbers(text).values
-        known = np.isfinite(values) & (np.floor(values) == values)
-        self._flag_unreadable("employment", text, ~known)
+        text, values = self._number("employment")
+        known = np.isfinite(values)
         bounded = known & (values >= 0) & (values <= MOST_EMPLOYED)
         self._flag("employment_out_of_bounds", "employment", text, known & ~bounded)
         return pa.array(np.where(bounded, values, 0).astype(np.int32), mask=~bounded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,8 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
+from coagg.etl.firms import columns, industry_codes, layouts, located
 from coagg.etl.firms import ids as firm_ids
-from coagg.etl.firms import industry_codes, layouts, located
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import spelling as spellings
 from coagg.etl.firms import stated_codes as firm_codes
@@ -23,10 +23,7 @@ from coagg.etl.firms.spelling import Spelling
 
 SAMPLE_POINTS = 20_000
 _FIRST_ROWS = 2_000
-_NUMBERS = (
-    "output",
-    "employment",
-)  # whose commas the file decides; coordinates tell for themselves
+_NUMBERS = ("output", "employment")
 LEAST_OF_A_YEAR = 0.1  # rows of a year among those of several, against the most
 # Share of ids in the form of an organisation code above which all ids are taken for such.
 ORGANISATION_CODES_SHARE = 0.9
@@ -68,7 +65,9 @@ class Scan:
     the share of coded rows each classification knows; `industries` the codes of the one found;
     `code_length` the digits of most codes; `industry_codes` counts repaired codes; `survey_years`
     counts the years rows state; `organisation_codes` whether firm ids are such; `ids_cut` whether
-    its long ids went through a program that cannot hold them.
+    its long ids went through a program that cannot hold them; `commas` what a comma is in each
+    column of numbers; `day_numbers` whether founding years are days of a spreadsheet; `notes` what
+    of it must be told.
     """
 
     classification: str | None
@@ -79,6 +78,9 @@ class Scan:
     survey_years: dict[int, int]
     organisation_codes: bool
     ids_cut: bool = False
+    commas: dict[str, columns.Comma] = field(default_factory=dict)
+    day_numbers: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def coordinate_sample(
@@ -95,8 +97,8 @@ def coordinate_sample(
     texts: dict[str, list[str | None]] = {"place_code": [], "postal_code": []}
     keys = np.empty(0, dtype=np.uint64)
     further = [header for name in texts if (header := mapping.columns[name]) is not None]
-    columns = list(dict.fromkeys([*located.headers(mapping), *further]))
-    for batch in table.batches(columns=columns):
+    headers = list(dict.fromkeys([*located.headers(mapping), *further]))
+    for batch in table.batches(columns=headers):
         found = located.locate(batch, mapping, country, datum)
         read = found.points
         drawn = _random_keys(batch.row_numbers())
@@ -155,7 +157,12 @@ def scan(
     codes: Counter[tuple[str | None, str | None]] = Counter()
     years: Counter[str] = Counter()
     ids = firm_ids.IdCounts()
-    wanted = (*firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id")
+    founded: Counter[str] = Counter()
+    commas = {name: columns.Commas() for name in _NUMBERS}
+    wanted = (
+        *firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id", "established_year",
+        *_NUMBERS,
+    )  # fmt: skip
     for batch in mapped_batches(table, mapping, wanted):
         pairs = pa.table(
             {
@@ -166,10 +173,12 @@ def scan(
         counted = pairs.group_by(["code", "division"]).aggregate([([], "count_all")])
         for row in counted.to_pylist():
             codes[row["code"], row["division"]] += row["count_all"]
-        for row in pc.value_counts(
-            mapped_text(batch, mapping, "survey_year").drop_null()
-        ).to_pylist():
-            years[row["values"]] += row["counts"]
+        for name, counter in (("survey_year", years), ("established_year", founded)):
+            told = pc.value_counts(mapped_text(batch, mapping, name).drop_null())
+            for row in told.to_pylist():
+                counter[row["values"]] += row["counts"]
+        for name, counted_commas in commas.items():
+            counted_commas.add(mapped_text(batch, mapping, name))
         ids.add(mapped_text(batch, mapping, "firm_id"))
 
     stated = _stated_years(years)
@@ -195,6 +204,8 @@ def scan(
         for name, known in code_sets.items()
         if name.startswith(_CLASSIFICATION_PREFIXES[country])
     }
+    found_commas = {name: one.found(mapping.spelling.comma) for name, one in commas.items()}
+    day_numbers = columns.are_day_numbers(founded, survey_year)
     found, shares = industry_codes.detect_classification(counts, own, mapping.classification)
     return Scan(
         classification=found,
@@ -206,7 +217,26 @@ def scan(
         organisation_codes=country == "CN"
         and ids.organisation_codes > ORGANISATION_CODES_SHARE * ids.stated,
         ids_cut=ids.cut,
+        commas=found_commas,
+        day_numbers=day_numbers,
+        notes=tuple(_notes(mapping, found_commas, day_numbers)),
     )
+
+
+def _notes(
+    mapping: layouts.Mapping, commas: Mapping[str, columns.Comma], day_numbers: bool
+) -> Iterator[str]:
+    """What is to be said of columns that are not read as they stand."""
+    for name, comma in commas.items():
+        if comma == "both":
+            yield (
+                f"{name} has decimal commas and decimal points: values such as 1,000 and 1.000 can "
+                f"be either, are not used and flagged {name}_ambiguous"
+            )
+        elif (comma == "decimal") != mapping.spelling.comma:
+            yield f"{name} is read with decimal {'commas' if comma == 'decimal' else 'points'}"
+    if day_numbers:
+        yield "founding years are day numbers of a spreadsheet (38717 is in 2005), read as such"
 
 
 def _stated_years(years: Mapping[str, int]) -> dict[int, int]:
@@ -270,10 +300,10 @@ def spelling_of(
 
 
 def mapped_batches(
-    table: TableFile, mapping: layouts.Mapping, columns: Sequence[str]
+    table: TableFile, mapping: layouts.Mapping, names: Sequence[str]
 ) -> Iterator[Batch]:
     """Batches of the mapped ones of these columns."""
-    headers = [mapping.columns[column] for column in columns]
+    headers = [mapping.columns[name] for name in names]
     return table.batches(columns=list(dict.fromkeys(h for h in headers if h is not None)))
 
 
@@ -282,7 +312,4 @@ def mapped_text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array
     header = mapping.columns[column]
     if header is None:
         return pa.nulls(batch.table.num_rows, pa.string())
-    text = firm_values.trimmed(batch.table[header].combine_chunks())
-    if mapping.spelling.comma and column in _NUMBERS:
-        text = firm_values.with_points(text, thousands=True)
-    return text
+    return firm_values.trimmed(batch.table[header].combine_chunks())
