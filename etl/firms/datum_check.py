@@ -94,8 +94,8 @@ def refuse_packed(path: Path, sample: CoordinateSample) -> None:
     raise CoaggError(
         f"{path}: the coordinates look like {form}, not decimal degrees: in {2 * len(sample.lon)} "
         f"numbers the digits behind the point never say 60 to 99. Row {sample.row_number[0]} has "
-        f"{lon:.4f} {lat:.4f}: write it as {as_text(lon, form)} {as_text(lat, form)}, or as "
-        "decimal degrees"
+        f"{lon:.4f} {lat:.4f}: write it as {as_text(lon, form)} {as_text(lat, form)}, "
+        f"or put the row @coordinates,,{form} into a copy of the layout"
     )
 
 

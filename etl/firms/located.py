@@ -70,7 +70,8 @@ def wgs84(lon: np.ndarray, lat: np.ndarray, datums: np.ndarray) -> tuple[np.ndar
     x, y = np.full(len(lon), np.nan), np.full(len(lat), np.nan)
     for datum in set(datums.tolist()):
         rows = equal(datums, datum) & np.isfinite(lon) & np.isfinite(lat)
-        x[rows], y[rows] = coordinates.to_wgs84(lon[rows], lat[rows], datum or "wgs84")
+        if rows.any():  # none where the datum is not known
+            x[rows], y[rows] = coordinates.to_wgs84(lon[rows], lat[rows], datum or "wgs84")
     return x, y
 
 

@@ -359,7 +359,8 @@ class _Cleaner:
                 reason, headers = "other_country", [columns["country"]]
             else:
                 reason = firm_points.REASONS[points.reason[place]]
-                headers = list(dict.fromkeys([columns["lon"], columns["lat"]]))
+                names = [columns[name] for name in ("lon", "lat", "crs", "hemisphere")]
+                headers = [name for name in dict.fromkeys(names) if name is not None]
             detail = ", ".join(f"{header} {_shown(row[header])}" for header in headers)
             number = int(self.row_numbers[place])
             rows.append((number, reason, detail, json.dumps(row, ensure_ascii=False)))
