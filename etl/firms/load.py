@@ -117,7 +117,10 @@ def load_firms(
         )
         if unsure and unsure not in table.notes:
             table.notes.append(unsure)
-        scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
+        scan = firm_rows.scan(
+            table, mapping, survey_year, code_sets, country,
+            names=lambda: reference.names_of_industries(connection),
+        )  # fmt: skip
         table.notes += [told for told in scan.notes if told not in table.notes]
         values = {
             "country": country,

@@ -26,6 +26,7 @@ from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
+from coagg.etl.firms.industry_names import folded
 from coagg.etl.firms.located import locate
 from coagg.etl.firms.scan import (
     CoordinateSample,
@@ -96,6 +97,7 @@ FLAGS = (
     "industry_unknown",
     "industry_zero_restored",
     "industry_several",
+    "industry_from_name",
     "output_unreadable",
     "output_ambiguous",
     "output_out_of_bounds",
@@ -284,6 +286,11 @@ class _Cleaner:
             length=self.scan.code_length,
             divisions=industry_codes.DIVISIONS[self.country],
         )
+        if self.scan.named:
+            words = firm_values.by_unique(codes, lambda one: self.scan.named.get(folded(one)))
+            by_name = pa.array(words, pa.string())
+            self.flags["industry_from_name"] = firm_values.as_mask(by_name.is_valid())
+            codes = pc.coalesce(by_name, codes)
         industry, unknown = industry_codes.industries(codes, self.scan.industries)
         codes = pc.if_else(old, stated, codes)
         self.flags["industry_missing"] = firm_values.as_mask(codes.is_null())

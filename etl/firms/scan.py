@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
-from coagg.etl.firms import columns, industry_codes, layouts, located
+from coagg.etl.firms import columns, industry_codes, industry_names, layouts, located
 from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import spelling as spellings
@@ -67,7 +67,7 @@ class Scan:
     counts the years rows state; `organisation_codes` whether firm ids are such; `ids_cut` whether
     its long ids went through a program that cannot hold them; `commas` what a comma is in each
     column of numbers; `day_numbers` whether founding years are days of a spreadsheet; `notes` what
-    of it must be told.
+    of it must be told; `named` codes by folded name, where the file names industries in words.
     """
 
     classification: str | None
@@ -81,6 +81,7 @@ class Scan:
     commas: dict[str, columns.Comma] = field(default_factory=dict)
     day_numbers: bool = False
     notes: tuple[str, ...] = ()
+    named: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def coordinate_sample(
@@ -145,10 +146,12 @@ def scan(
     survey_year: int,
     code_sets: Mapping[str, set[str]],
     country: str | None = None,
+    names: Callable[[], Mapping[str, Sequence[tuple[str, str]]]] | None = None,
 ) -> Scan:
     """Read year, industry codes and ids of the whole file.
 
     `code_sets` holds the codes of each classification; those of other countries are left out.
+    `names` gives (code, name) of each; asked only where the column holds words.
     A file may hold several years: the rows of the others are refused one by one. Raises CoaggError
     for an unknown country, and when hardly a row that states a year states `survey_year`.
     """
@@ -206,7 +209,22 @@ def scan(
     }
     found_commas = {name: one.found(mapping.spelling.comma) for name, one in commas.items()}
     day_numbers = columns.are_day_numbers(founded, survey_year)
+    named: dict[str, str | None] = {}
+    words = {text: count for text, count in received.items() if industry_names.is_name(text)}
+    if names and words and sum(words.values()) > (1 - industry_names.MOST_CODES) * counts.total():
+        every = {
+            name: industry_names.by_name(rows) for name, rows in names().items() if name in own
+        }
+        by_words, word_shares = industry_names.choose(words, every, mapping.classification)
+        named = every[by_words] if by_words else {}
     found, shares = industry_codes.detect_classification(counts, own, mapping.classification)
+    notes = list(_notes(mapping, found_commas, day_numbers))
+    if named:
+        found, shares = by_words, word_shares
+        notes.append(
+            f"industries are named in words: {shares[by_words or '']:.1%} of them are names of "
+            f"{by_words} that mean one industry, the others are unknown"
+        )
     return Scan(
         classification=found,
         shares=shares,
@@ -219,7 +237,8 @@ def scan(
         ids_cut=ids.cut,
         commas=found_commas,
         day_numbers=day_numbers,
-        notes=tuple(_notes(mapping, found_commas, day_numbers)),
+        notes=tuple(notes),
+        named=named,
     )
 
 

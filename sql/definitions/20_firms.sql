@@ -86,6 +86,7 @@ INSERT INTO reference.flag (flag, meaning) VALUES
     ('second_coordinates', 'The first pair of coordinate columns gave no point, or a coarse one; the point is of the second pair.'),
     ('establishment', 'The firm has several rows in the year, each at a point of its own: plants of one firm.'),
     ('industry_several', 'Several industry codes; the firm counts in the first, in the United Kingdom in the first of manufacturing.'),
+    ('industry_from_name', 'The industry was named in words, which are the name of one industry of the classification.'),
     ('output_ambiguous', 'Output is written 1,000 or 1.000 in a column that has decimal commas and decimal points; taken as missing, see the column unreadable.'),
     ('employment_ambiguous', 'Employment is written 1,000 or 1.000 in a column that has decimal commas and decimal points; taken as missing, see the column unreadable.'),
     ('established_year_out_of_bounds', 'The founding year lies after the survey year; taken as missing, see the column unreadable.'),
