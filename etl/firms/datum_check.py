@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 
 from coagg import database
@@ -18,7 +16,6 @@ from coagg.etl.firms.rows import CoordinateSample
 from coagg.settings import SQL
 
 MARGIN = 0.0005  # share of points by which another datum must be better to be worth a word
-SWAPPED_SHARE = 0.5  # of points in their places, from which exchanged axes are believed
 FEWEST = 200  # points below which the shares say nothing
 
 
@@ -41,7 +38,7 @@ def shares_inside(
         )
         with connection.cursor() as cursor, cursor.copy("COPY datum_sample FROM STDIN") as copy:
             for datum in datums:
-                lon, lat = coordinates.to_wgs84(sample.lon, sample.lat, datum)
+                lon, lat = sample.wgs84(datum)
                 points = zip(lon.tolist(), lat.tolist(), sample.place_code, strict=True)
                 for number, point in enumerate(points):
                     copy.write_row((number, datum, *point))
@@ -97,8 +94,8 @@ def refuse_packed(path: Path, sample: CoordinateSample) -> None:
     raise CoaggError(
         f"{path}: the coordinates look like {form}, not decimal degrees: in {2 * len(sample.lon)} "
         f"numbers the digits behind the point never say 60 to 99. Row {sample.row_number[0]} has "
-        f"{lon:.4f} {lat:.4f}: write it as {as_text(lon, form)} {as_text(lat, form)}, or as "
-        "decimal degrees"
+        f"{lon:.4f} {lat:.4f}: write it as {as_text(lon, form)} {as_text(lat, form)}, "
+        f"or put the row @coordinates,,{form} into a copy of the layout"
     )
 
 
@@ -116,54 +113,3 @@ def as_text(packed: float, form: str) -> str:
     if form == "degrees.minutes":
         return f"{whole}°{behind[:2]}.{behind[2:]}'"
     return f"{whole}°{behind[:2]}'{behind[2:]}\""
-
-
-def remedy(examples: Mapping[str, str]) -> str:
-    """What to do about coordinates that are no degrees, by an example; empty where it is not known.
-
-    Examples
-    --------
-    >>> remedy({"coordinates_impossible": "row 1, lon '223656.1', lat '3348238.6'"})[:34]
-    'numbers so large are metres of a m'
-    """
-    values = re.findall(r"'-?([0-9]+)(?:\.[0-9]*)?'", examples.get("coordinates_impossible", ""))
-    if len(values) == 2 and all(len(value) >= 4 for value in values):
-        return (
-            "numbers so large are metres of a map projection, or degrees without their point: "
-            "name it, --datum EPSG:32651 say, or osgb36 of the British grid; "
-        )
-    return ""
-
-
-def refuse_swapped(
-    connection: psycopg.Connection,
-    path: Path,
-    sample: CoordinateSample,
-    shares: Mapping[str, Any],
-    country: str,
-    survey_year: int,
-    datum: str,
-) -> None:
-    """Raise CoaggError when metres lie in their places only with east and north exchanged.
-
-    `shares` are those of the sample as it was read (`shares_inside`). Where both ways lie in the
-    country, only place codes can tell.
-    """
-    lon, lat = coordinates.to_wgs84(sample.lat, sample.lon, datum)
-    possible = (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
-    if len(lon) == 0 or possible.mean() < SWAPPED_SHARE:
-        return
-    places = [place for place, kept in zip(sample.place_code, possible, strict=True) if kept]
-    turned = CoordinateSample(lon[possible], lat[possible], sample.row_number[possible], places)
-    other = shares_inside(connection, turned, country, survey_year, ["wgs84"])["wgs84"]
-    for measure, where in (("own", "their own prefecture"), ("any", "the country")):
-        before, after = shares[measure], other[measure]
-        if before is None or after is None:
-            continue
-        if after >= SWAPPED_SHARE and before < after / 2:
-            raise CoaggError(
-                f"{path}: east and north have changed places: as they stand {before:.0%} of the "
-                f"points lie in {where}, exchanged {after:.0%}; row {sample.row_number[0]} has "
-                f"{sample.lon[0]:.1f} {sample.lat[0]:.1f}. Exchange the headers in the layout"
-            )
-        return

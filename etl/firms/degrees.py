@@ -25,14 +25,13 @@ _LETTERS = {
     "leste": (LON, 1), "东经": (LON, 1), "東經": (LON, 1), "東経": (LON, 1), "동경": (LON, 1),
     "w": (LON, -1), "west": (LON, -1), "ouest": (LON, -1), "oeste": (LON, -1),
     "ovest": (LON, -1), "西经": (LON, -1), "西經": (LON, -1), "西経": (LON, -1),
-    # Ost of Germans, Ouest and Oeste of others: the country tells the sign
-    "o": (LON, 1),
 }  # fmt: skip
 _SIGNS = str.maketrans(
     {**dict.fromkeys("º˚⁰∘度도", "°"), **dict.fromkeys("′’‘´`＇ʹ分분", "'"),
      **dict.fromkeys("″”“〃＂ʺ秒초", '"'), **dict.fromkeys("−–‐－", "-")}
 )  # fmt: skip
-_WORDS = "|".join(sorted(map(re.escape, _LETTERS), key=len, reverse=True))
+_EITHER = "o"  # Ost of Germans, Ouest, Oeste and Ovest of others: the file or the country tells
+_WORDS = "|".join(sorted(map(re.escape, [*_LETTERS, _EITHER]), key=len, reverse=True))
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
 _DMS = re.compile(
     rf"(?P<before>{_WORDS})?\s*:?\s*(?P<sign>[+-])?\s*(?P<d>{_NUMBER})\s*"
@@ -47,8 +46,11 @@ _WKT = re.compile(
     r"(?P<x>[-+0-9.eE]+)\s+(?P<y>[-+0-9.eE]+)(?:\s+[-+0-9.eE]+){0,2}\s*\)",
     re.IGNORECASE,
 )
+_WKB = re.compile(r"(?:\\\\x|\\x|0x)?(?P<hex>0[01][0-9A-Fa-f]{40,})")
 _GEOJSON = re.compile(r'\{.*"coordinates"\s*:\s*\[\s*(?P<x>[-+0-9.eE]+)\s*,\s*(?P<y>[-+0-9.eE]+).*')
-_DEGREES = ("4326", "4979", "4490", "4258", "4269")  # longitude and latitude, within a metre or so
+_EMPTY = re.compile(r"(?:SRID=[0-9]+;)?\s*POINT\s*(?:Z|M|ZM)?\s*EMPTY", re.IGNORECASE)
+# longitude and latitude, within a metre or so: no word on the datum, which the layout has
+_DEGREES = ("0", "4326", "4979", "4490", "4258", "4269")
 _NULL = pa.scalar(None, pa.string())
 # How sure it must be that decimals are minutes: so many different numbers, seconds, degrees that
 # hold enough different minutes, and hardly any number that cannot be one. By chance 0.6 of all
@@ -67,8 +69,8 @@ class Degrees(NamedTuple):
     axis: np.ndarray
 
 
-def degrees(text: pa.Array) -> Degrees:
-    """Read trimmed text as degrees.
+def degrees(text: pa.Array, east_o: int = 0) -> Degrees:
+    """Read trimmed text as degrees; `east_o` is the sign of the letter O, 0 where none is known.
 
     Examples
     --------
@@ -83,14 +85,14 @@ def degrees(text: pa.Array) -> Degrees:
     axis = np.zeros(len(text), dtype=np.int8)
     rows = np.flatnonzero(unreadable)
     for row, one in zip(rows.tolist(), text.take(pa.array(rows)).to_pylist(), strict=True):
-        found = parse(one)
+        found = parse(one, east_o)
         if found is not None:
             values[row], decimals[row], axis[row] = found
             unreadable[row] = False
     return Degrees(values, unreadable, decimals, axis)
 
 
-def parse(text: str) -> tuple[float, int, int] | None:
+def parse(text: str, east_o: int = 0) -> tuple[float, int, int] | None:
     """Degrees, worth in decimals and axis of one text; None where it is none.
 
     Whole degrees in words (东经104度) are no point: a degree is 100 km.
@@ -115,7 +117,10 @@ def parse(text: str) -> tuple[float, int, int] | None:
     if len(numbers) > 2 and numbers[2] > 60:  # 60.0 is what rounding makes of 59.99
         return None
     value = sum(number / 60**power for power, number in enumerate(numbers))
-    axis, sign = _LETTERS.get(found["before"] or found["after"] or "", (ANY, 1))
+    letter = found["before"] or found["after"] or ""
+    axis, sign = (LON, east_o) if letter == _EITHER else _LETTERS.get(letter, (ANY, 1))
+    if sign == 0:
+        return None
     if found["sign"] == "-":
         if sign < 0:
             return None  # -104 W says both
@@ -124,36 +129,62 @@ def parse(text: str) -> tuple[float, int, int] | None:
     return sign * value, places + (0, 1, 3)[len(parts) - 1], axis
 
 
-def both_of_one(text: pa.Array) -> tuple[pa.Array, pa.Array]:
+class OneColumn(NamedTuple):
+    """Longitude, latitude and the number of their coordinate system (null: the file's), as text."""
+
+    lon: pa.Array
+    lat: pa.Array
+    srid: pa.Array
+
+
+def both_of_one(text: pa.Array) -> OneColumn:
     """Longitude and latitude as text, of a column that holds both.
 
-    A WKT or GeoJSON point has longitude first. Of two numbers the first is taken for latitude, as
-    maps on the web write them; letters and the country put it right where it is not. Text that
-    holds no two numbers gives `UNREADABLE` twice.
+    A point of WKT, EWKT, WKB (in hexadecimal), EWKB or GeoJSON has longitude first. Of two numbers
+    the first is taken for latitude, as maps on the web write them; letters and the country put it
+    right where it is not. Text that holds no two numbers gives `UNREADABLE` twice.
 
     Examples
     --------
-    >>> lon, lat = both_of_one(pa.array(["30.72, 104.06", "POINT (104.06 30.72)", "Chengdu"]))
-    >>> lon.to_pylist(), lat.to_pylist()
-    (['104.06', '104.06', '?'], ['30.72', '30.72', '?'])
+    >>> found = both_of_one(pa.array(["30.72, 104.06", "SRID=32648;POINT (410454 3399222)", "x"]))
+    >>> found.lon.to_pylist(), found.lat.to_pylist(), found.srid.to_pylist()
+    (['104.06', '410454', '?'], ['30.72', '3399222', '?'], [None, '32648', None])
     """
-    pairs = [(None, None) if one is None else _parted(one) for one in text.to_pylist()]
-    lon, lat = zip(*pairs, strict=True) if pairs else ((), ())
-    return pa.array(lon, pa.string()), pa.array(lat, pa.string())
+    parts = [(None, None, None) if one is None else _parted(one) for one in text.to_pylist()]
+    lon, lat, srid = zip(*parts, strict=True) if parts else ((), (), ())
+    return OneColumn(*(pa.array(one, pa.string()) for one in (lon, lat, srid)))
 
 
-def _parted(text: str) -> tuple[str, str]:
-    point = _WKT.fullmatch(text.strip()) or _GEOJSON.fullmatch(text.strip())
-    if point:
+def _parted(text: str) -> tuple[str | None, str | None, str | None]:
+    stripped = text.strip()
+    if _EMPTY.fullmatch(stripped):
+        return None, None, None
+    if binary := _WKB.fullmatch(stripped):
+        return _of_wkb(binary["hex"])
+    if point := _WKT.fullmatch(stripped) or _GEOJSON.fullmatch(stripped):
         srid = point.groupdict().get("srid")
-        known = srid is None or srid in _DEGREES
-        return (point["x"], point["y"]) if known else (UNREADABLE, UNREADABLE)
+        return point["x"], point["y"], None if srid in _DEGREES else srid
     plain = unicodedata.normalize("NFKC", text.translate(_SIGNS)).strip().strip("()[]{}<>")
     for separator in (r"\s*[;|/]\s*", r",\s+", r",", r"(?<=[NSEWOnsewo])\s+", r"\s+"):
         parts = [part for part in re.split(separator, plain.strip()) if part]
         if len(parts) == 2 and all(re.search("[0-9]", part) for part in parts):
-            return parts[1], parts[0]
-    return UNREADABLE, UNREADABLE
+            return parts[1], parts[0], None
+    return UNREADABLE, UNREADABLE, None
+
+
+def _of_wkb(code: str) -> tuple[str | None, str | None, str | None]:
+    import shapely  # slow to import, and few files hold WKB as text
+
+    try:
+        point = shapely.from_wkb(code)
+    except (shapely.errors.GEOSException, ValueError):
+        return UNREADABLE, UNREADABLE, None
+    if point.geom_type != "Point":
+        return UNREADABLE, UNREADABLE, None
+    if point.is_empty:
+        return None, None, None
+    srid = str(shapely.get_srid(point))
+    return repr(point.x), repr(point.y), None if srid in _DEGREES else srid
 
 
 def packed(lon: np.ndarray, lat: np.ndarray) -> str | None:

@@ -35,16 +35,18 @@ CODES_TIE = 0.005
 
 _SECTION_LETTER = re.compile(r"[A-Z](?=\d)")
 _DECIMAL = re.compile(r"(?<=\d)\.0*$")
+_DIVISION_POINT = re.compile(r"\d\d\.\d")
+_POINT = re.compile(r"(?<=\d)\.(?=\d)")
 _NO_CODES = frozenset({"", ".", "-", "—", "－", "NULL", "NA", "N/A", "NAN", "NONE"})
 
 
 @functools.lru_cache(maxsize=65_536)
 def normalised_code(received: str) -> str | None:
-    """A code without blanks, section letter and decimal point; None where it says there is none."""
+    """A code without blanks, section letter and points; None where it says there is none."""
     code = unicodedata.normalize("NFKC", received).strip().upper()
     if code in _NO_CODES:
         return None
-    return _DECIMAL.sub("", _SECTION_LETTER.sub("", code, count=1))
+    return _POINT.sub("", _DECIMAL.sub("", _SECTION_LETTER.sub("", code, count=1)))
 
 
 def code_length(codes: Mapping[str, int]) -> int | None:
@@ -165,6 +167,8 @@ def _repaired(
     code = normalised_code(received) if received is not None else None
     if code is None or length is None or not code.isdigit():
         return code, False
+    if received is not None and _DIVISION_POINT.fullmatch(received):
+        return code, False  # 13.1 has lost nothing in front
     if len(code) == length - 1:
         mended = "0" + code
     elif len(code) == length <= INDUSTRY_DIGITS and code[:2] not in divisions:

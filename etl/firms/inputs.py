@@ -13,6 +13,7 @@ from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint,
 from coagg.etl.files import FILE_READER_CODE, readers
 from coagg.etl.firms import FIRM_READER_CODE, layouts, scan
 from coagg.etl.firms import rows as firm_rows
+from coagg.etl.firms.spelling import FORMS
 from coagg.etl.reference import load as reference
 from coagg.settings import SQL
 
@@ -64,14 +65,17 @@ def open_file(
     )
     chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
     mapping = chosen.map(table.headers, survey_year, file=path)
-    if scan.has_decimal_commas(table, mapping):
-        mapping = replace(mapping, decimal_comma=True)
-        table.notes.append("numbers are read with decimal commas, as its coordinates have them")
     country = country or mapping.country or "CN"
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
         stated = stated.upper() if stated.lower().startswith("epsg:") else stated
         firm_rows.check_datum(country, stated)
+    spelling = scan.spelling_of(table, mapping, country, stated)
+    mapping = replace(mapping, spelling=spelling)
+    if spelling.comma:
+        table.notes.append("numbers are read with decimal commas, as its coordinates have them")
+    if spelling.form:
+        table.notes.append(f"coordinates are read as {spelling.form}: {FORMS[spelling.form]}")
     not_found = chosen.not_found(table.headers, survey_year)
     return Opened(table, mapping, country, stated, not_found)
 

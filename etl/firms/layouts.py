@@ -22,6 +22,7 @@ from typing import NamedTuple
 from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.firms.headers import LIKE, nearest_header, normalised
+from coagg.etl.firms.spelling import FORMS, PLAIN, Spelling
 
 LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "layouts"
 
@@ -45,6 +46,8 @@ COLUMNS = (
     "employment",
     "lon",
     "lat",
+    "crs",
+    "hemisphere",
     "survey_year",
     "country",
 )
@@ -57,7 +60,8 @@ OUTPUT_UNITS = {
     "hundred_million_cny": 100_000.0,
 }
 _SETTINGS = (
-    "@about", "@country", "@datum", "@output_unit", "@classification", "@encoding", "@id_digits",
+    "@about", "@country", "@datum", "@coordinates", "@output_unit", "@classification", "@encoding",
+    "@id_digits",
 )  # fmt: skip
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
 _HEADERS_SHOWN = 60
@@ -68,6 +72,7 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
     column,note,2010,2011-2013
     @country,,CN,CN
     @datum,wgs84 gcj02 or bd09,bd09,bd09
+    @coordinates,degrees.minutes-seconds degrees.minutes DDMMSS DDMM.mmm where packed,,
     @output_unit,cny thousand_cny ten_thousand_cny ...,thousand_cny,thousand_cny
     @classification,a hint where codes alone leave a tie,gbt4754_2002,
     @encoding,of the text; empty: found out,,gb18030
@@ -125,7 +130,7 @@ class Mapping:
 
     `columns` has a key for each of COLUMNS; its value is the file's header, as received, or None.
     `datum`, `country`, `output_unit`, `classification` and `id_digits` are None where the layout is
-    silent; `decimal_comma` is a matter of the file: its numbers are written 120,5.
+    silent; `spelling` is that of the file's coordinates.
     """
 
     layout: str
@@ -135,7 +140,7 @@ class Mapping:
     datum: str | None
     output_unit: str | None
     classification: str | None
-    decimal_comma: bool = False
+    spelling: Spelling = PLAIN
     id_digits: int | None = None
     second_point: SecondPoint | None = None
 
@@ -217,6 +222,7 @@ class Layout:
             classification=settings["@classification"],
             second_point=self._second_point(headers, heading, columns),
             id_digits=int(settings["@id_digits"]) if settings["@id_digits"] else None,
+            spelling=Spelling(settings["@coordinates"]),
         )
 
     def not_found(self, headers: Sequence[str], survey_year: int) -> dict[str, str | None]:
@@ -403,12 +409,12 @@ def _read_layout(path: Path) -> Layout:
                 coordinates.check_known(word.strip())
             except CoaggError as fault:
                 raise CoaggError(f"{path}: @datum of {heading}: {fault}") from None
-    for heading, value in cells.get("@output_unit", {}).items():
-        if value and value not in OUTPUT_UNITS:
-            raise CoaggError(
-                f"{path}: @output_unit of {heading} is {value!r}; use one of "
-                f"{', '.join(OUTPUT_UNITS)}"
-            )
+    for setting, choices in (("@output_unit", list(OUTPUT_UNITS)), ("@coordinates", list(FORMS))):
+        for heading, value in cells.get(setting, {}).items():
+            if value and value not in choices:
+                raise CoaggError(
+                    f"{path}: {setting} of {heading} is {value!r}; use one of {', '.join(choices)}"
+                )
     for heading, value in cells.get("@id_digits", {}).items():
         if value and not re.fullmatch(r"[1-9][0-9]?", value):
             raise CoaggError(

@@ -23,7 +23,7 @@ from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import datum_check, gate
+from coagg.etl.firms import axes, crs_proposal, datum_check, gate
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
 from coagg.etl.reference import load as reference
@@ -106,17 +106,22 @@ def load_firms(
         progress("looking at the points", 0)
         code_sets = reference.code_sets(connection)
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
-        if not coordinates.in_metres(stated):
+        if not coordinates.in_metres(stated) and mapping.spelling.form is None:
             datum_check.refuse_packed(path, sample)
         chinese = country == "CN" and (stated is None or stated in coordinates.DATUMS)
         datums = coordinates.DATUMS if chinese else (stated or "wgs84",)
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
-        if stated is not None and coordinates.in_metres(stated):
-            datum_check.refuse_swapped(
-                connection, path, sample, shares[stated], country, survey_year, stated
-            )
         datum, note = datum_check.choose(stated, shares)
-        scan = firm_rows.scan(table, mapping, survey_year, code_sets, country)
+        unsure = axes.check(
+            connection, path, sample, shares.get(datum), country, survey_year, datum
+        )
+        if unsure and unsure not in table.notes:
+            table.notes.append(unsure)
+        scan = firm_rows.scan(
+            table, mapping, survey_year, code_sets, country,
+            names=lambda: reference.names_of_industries(connection),
+        )  # fmt: skip
+        table.notes += [told for told in scan.notes if told not in table.notes]
         values = {
             "country": country,
             "survey_year": survey_year,
@@ -163,9 +168,10 @@ def load_firms(
             "columns_not_found": opened.not_found,
         }
         if report.rows_clean == 0:
+            said = crs_proposal.remedy(connection, table, mapping, country, survey_year)
             raise CoaggError(
                 f"{path}: every one of its {rows_read} rows would be refused "
-                f"({_with_examples(report)}); {datum_check.remedy(report.facts['examples'])}"
+                f"({_with_examples(report)}); {said}"
                 f"is it layout {mapping.layout}, datum {datum}, country {country}?"
             )
         progress("comparing with other years", 0)

@@ -1,7 +1,8 @@
 """Points of a survey file: read, put right where that is certain, refused where they are none.
 
-Put right are axes that were swapped, millionths of degrees, and a sign that the country does not
-leave in doubt: one that lies wholly on one side of the zero line. Each has its flag.
+Put right are axes that were swapped, millionths of degrees, packed degrees, and a sign that the
+country does not leave in doubt: one that lies wholly on one side of the zero line. Each has its
+flag.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.firms import degrees as firm_degrees
+from coagg.etl.firms import spelling as spellings
 
 # West, south, east and north of a box round each country, with room for any datum; degrees.
 COUNTRY_BOXES = {"CN": (73.0, 3.0, 136.0, 54.0), "GB": (-9.0, 49.0, 2.5, 61.5)}
@@ -40,7 +42,7 @@ class Points(NamedTuple):
     """Points of n rows in the datum of the file, degrees, axes put right; NaN where refused.
 
     `reason` is the place in REASONS of why a row is refused, KEPT where it is not. `swapped`,
-    `sign_restored`, `scaled` and `low_precision` are flags (bool, n).
+    `sign_restored`, `scaled`, `packed` and `low_precision` are flags (bool, n).
     """
 
     lon: np.ndarray
@@ -50,10 +52,15 @@ class Points(NamedTuple):
     low_precision: np.ndarray
     sign_restored: np.ndarray
     scaled: np.ndarray
+    packed: np.ndarray
 
 
 def read_points(
-    lon_text: pa.Array, lat_text: pa.Array, country: str, datum: str | None = None
+    lon_text: pa.Array,
+    lat_text: pa.Array,
+    country: str,
+    datum: str | None = None,
+    spelling: spellings.Spelling = spellings.PLAIN,
 ) -> Points:
     """Read trimmed text as points of a country; in datum osgb36 they are metres, not degrees.
 
@@ -62,12 +69,16 @@ def read_points(
     box = country_box(country)
     missing = firm_values.as_mask(lon_text.is_null()) | firm_values.as_mask(lat_text.is_null())
     if datum is not None and coordinates.in_metres(datum):
-        east = firm_values.numbers(firm_values.half_width(lon_text), keep_nan=True)
-        north = firm_values.numbers(firm_values.half_width(lat_text), keep_nan=True)
+        texts = (lon_text, lat_text)
+        if spelling.comma:
+            texts = tuple(firm_values.with_points(text, thousands=True) for text in texts)
+        east, north = (
+            firm_values.numbers(firm_values.half_width(text), keep_nan=True) for text in texts
+        )
         unreadable = east.unreadable | north.unreadable
         return _grid_points(east.values, north.values, missing, unreadable, box, datum)
 
-    first, second = firm_degrees.degrees(lon_text), firm_degrees.degrees(lat_text)
+    first, second = (_degrees(text, spelling) for text in (lon_text, lat_text))
     # two letters of one axis are no point; a letter of the other axis says that they are swapped
     unreadable = (
         first.unreadable
@@ -78,18 +89,18 @@ def read_points(
     one, two = first.values, second.values
     lon, lat = np.where(swapped, two, one), np.where(swapped, one, two)
     told = (first.axis != firm_degrees.ANY) | (second.axis != firm_degrees.ANY)
-    other_way = ~told & ~_inside(lon, lat, box) & _inside(lat, lon, box)
+    other_way = ~told & ~inside(lon, lat, box) & inside(lat, lon, box)
     lon, lat = np.where(other_way, lat, lon), np.where(other_way, lon, lat)
     swapped |= other_way
     lon, lat, scaled = _unscaled(lon, lat, box)
     lon, lat, sign_restored = _with_sign(lon, lat, box)
-    inside = _inside(lon, lat, box)
+    within = inside(lon, lat, box)
     # In a country that lies across a zero line one of the two may be zero.
-    zero = ((lon == 0) & (lat == 0)) | (((lon == 0) | (lat == 0)) & ~inside)
+    zero = ((lon == 0) & (lat == 0)) | (((lon == 0) | (lat == 0)) & ~within)
     possible = (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
 
     reason = np.select(
-        [missing, unreadable, zero, ~possible, ~inside], list(range(len(REASONS))), KEPT
+        [missing, unreadable, zero, ~possible, ~within], list(range(len(REASONS))), KEPT
     )
     kept = reason == KEPT
     coarse = np.minimum(first.decimals, second.decimals) < FEWEST_DECIMALS
@@ -101,13 +112,32 @@ def read_points(
         kept & coarse & ~scaled,
         sign_restored & kept,
         scaled & kept,
+        kept & (spelling.form is not None),
     )
 
 
-def filled(first: Points, second: Points) -> tuple[Points, np.ndarray]:
-    """Points of a first pair of columns, of a second where the first is empty or zero (bool, n)."""
-    empty = [REASONS.index(name) for name in ("coordinates_missing", "coordinates_zero")]
-    used = np.isin(first.reason, empty) & (second.reason == KEPT)
+def _degrees(text: pa.Array, spelling: spellings.Spelling) -> firm_degrees.Degrees:
+    """Degrees of a column; packed ones where the file packs them."""
+    if spelling.form is None:
+        return firm_degrees.degrees(text, spelling.east_o)
+    plain = spellings.bare(text)
+    read = firm_values.numbers(plain, keep_nan=True)
+    values = spellings.unpacked(read.values, spelling.form)
+    unreadable = read.unreadable | (np.isfinite(read.values) & np.isnan(values))
+    decimals = spellings.worth(firm_values.decimals(plain), spelling.form)
+    axis = np.full(len(text), firm_degrees.ANY, dtype=np.int8)
+    return firm_degrees.Degrees(values, unreadable, decimals, axis)
+
+
+def filled(first: Points, second: Points, differ: np.ndarray) -> tuple[Points, np.ndarray]:
+    """The better of two pairs of columns, and where it is the second (bool, n).
+
+    The second is better where the first gives no point, or only a coarse one beside a fine one that
+    does not `differ`.
+    """
+    none = (first.reason != KEPT) & (second.reason == KEPT)
+    finer = first.low_precision & (second.reason == KEPT) & ~second.low_precision & ~differ
+    used = none | finer
     both = zip(second, first, strict=True)
     return Points(*(np.where(used, two, one) for two, one in both)), used
 
@@ -122,7 +152,7 @@ def _unscaled(
         return lon, lat, scaled
     for scale in SCALES:
         for x, y in ((lon / scale, lat / scale), (lat / scale, lon / scale)):
-            fits = whole & ~scaled & _inside(x, y, box)
+            fits = whole & ~scaled & inside(x, y, box)
             lon, lat = np.where(fits, x, lon), np.where(fits, y, lat)
             scaled |= fits
     return lon, lat, scaled
@@ -133,10 +163,10 @@ def _with_sign(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points of a country on one side of a zero line, with the sign of that side."""
     west, south, east, north = box
-    outside = ~_inside(lon, lat, box)
+    outside = ~inside(lon, lat, box)
     x = _signed(lon, west, east)
     y = _signed(lat, south, north)
-    restored = outside & _inside(x, y, box)
+    restored = outside & inside(x, y, box)
     return np.where(restored, x, lon), np.where(restored, y, lat), restored
 
 
@@ -166,15 +196,15 @@ def _grid_points(
     else:
         possible = (np.abs(easting) <= LARGEST_METRES) & (np.abs(northing) <= LARGEST_METRES)
     swapped = np.zeros(len(easting), dtype=bool)
-    inside = _grid_inside(easting, northing, possible, box, datum)
-    if datum != coordinates.OSGB36 and not inside.all():
-        swapped = ~inside & _grid_inside(northing, easting, possible, box, datum)
+    within = _grid_inside(easting, northing, possible, box, datum)
+    if datum != coordinates.OSGB36 and not within.all():
+        swapped = ~within & _grid_inside(northing, easting, possible, box, datum)
         easting, northing = (
             np.where(swapped, northing, easting), np.where(swapped, easting, northing)
         )  # fmt: skip
-        inside |= swapped
+        within |= swapped
     reason = np.select(
-        [missing, unreadable, zero, ~possible, ~inside], list(range(len(REASONS))), KEPT
+        [missing, unreadable, zero, ~possible, ~within], list(range(len(REASONS))), KEPT
     )
     kept = reason == KEPT
     coarse = kept & (np.mod(easting, COARSE_METRES) == 0) & (np.mod(northing, COARSE_METRES) == 0)
@@ -184,8 +214,7 @@ def _grid_points(
         reason,
         swapped & kept,
         coarse,
-        np.zeros(len(kept), dtype=bool),
-        np.zeros(len(kept), dtype=bool),
+        *(np.zeros(len(kept), dtype=bool) for _ in range(3)),
     )
 
 
@@ -201,7 +230,7 @@ def _grid_inside(
     lon[possible], lat[possible] = coordinates.to_wgs84(
         easting[possible], northing[possible], datum
     )
-    return _inside(lon, lat, box)
+    return inside(lon, lat, box)
 
 
 def country_box(country: str) -> tuple[float, float, float, float]:
@@ -213,6 +242,7 @@ def country_box(country: str) -> tuple[float, float, float, float]:
     return COUNTRY_BOXES[country]
 
 
-def _inside(lon: np.ndarray, lat: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+def inside(lon: np.ndarray, lat: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Which points lie in a box (bool, n)."""
     west, south, east, north = box
     return (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)

@@ -20,18 +20,19 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
+from coagg.etl.firms import columns as column_values
 from coagg.etl.firms import countries as firm_countries
 from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
+from coagg.etl.firms.industry_names import folded
+from coagg.etl.firms.located import locate
 from coagg.etl.firms.scan import (
     CoordinateSample,
     Scan,
     coordinate_sample,
     mapped_text,
-    pair_texts,
-    point_texts,
     scan,
 )
 
@@ -87,19 +88,26 @@ FLAGS = (
     "axes_swapped",
     "sign_restored",
     "degrees_scaled",
+    "degrees_packed",
+    "coordinates_differ",
     "second_coordinates",
     "low_precision",
     "place_missing",
     "industry_missing",
     "industry_unknown",
     "industry_zero_restored",
+    "industry_several",
+    "industry_from_name",
     "output_unreadable",
+    "output_ambiguous",
     "output_out_of_bounds",
     "employment_unreadable",
+    "employment_ambiguous",
     "employment_out_of_bounds",
     "established_year_unreadable",
+    "established_year_out_of_bounds",
 )
-FOUNDING_YEARS = (1000, 2100)
+FIRST_YEAR = 1000
 # No firm of any country has more: about three times the largest employer and the largest seller.
 MOST_EMPLOYED = 7_000_000
 MOST_OUTPUT = 1e10  # thousand yuan
@@ -175,7 +183,8 @@ class _Cleaner:
         return mapped_text(self.batch, self.mapping, column)
 
     def clean(self, survey_year: int, datum: str, thousand_cny: float) -> FirmBatch:
-        points, wgs84 = self._points(datum)
+        located = locate(self.batch, self.mapping, self.country, datum)
+        points = located.points
         other_year = self._other_year(survey_year)
         other_country = self._other_country()
         kept = (points.reason == firm_points.KEPT) & ~other_year & ~other_country
@@ -183,11 +192,14 @@ class _Cleaner:
         self.flags["low_precision"] = points.low_precision
         self.flags["sign_restored"] = points.sign_restored
         self.flags["degrees_scaled"] = points.scaled
+        self.flags["degrees_packed"] = points.packed
+        self.flags["second_coordinates"] = located.second
+        self.flags["coordinates_differ"] = located.differ
         industry_code, industry = self._industry()
         columns = {
             "row_number": pa.array(self.row_numbers),
             "firm_id": self._firm_id(),
-            "established_year": self._established_year(),
+            "established_year": self._established_year(survey_year),
             "place_code": self._place_code(),
             "industry_code": industry_code,
             "industry": industry,
@@ -202,8 +214,8 @@ class _Cleaner:
         keep = pa.array(kept)
         kept_columns = {name: column.filter(keep) for name, column in columns.items()}
         kept_columns |= {
-            "lon": pa.array(wgs84[0][kept]),
-            "lat": pa.array(wgs84[1][kept]),
+            "lon": pa.array(located.lon[kept]),
+            "lat": pa.array(located.lat[kept]),
             "flags": self._flag_lists(kept),
             "unreadable": self._unreadable(kept),
         }
@@ -212,24 +224,6 @@ class _Cleaner:
         )
         refused = self._refused(points, other_year, other_country)
         return FirmBatch(clean, refused, self.batch.table.num_rows + len(self.batch.malformed))
-
-    def _points(self, datum: str) -> tuple[firm_points.Points, tuple[np.ndarray, np.ndarray]]:
-        """Points in the datum of the file, and in WGS-84 (NaN where refused)."""
-        points = firm_points.read_points(
-            *point_texts(self.batch, self.mapping), self.country, datum
-        )
-        used = np.zeros(len(points.lon), dtype=bool)
-        second = self.mapping.second_point
-        if second is not None:
-            texts = pair_texts(self.batch, second.lon, second.lat)
-            further = firm_points.read_points(*texts, self.country, second.datum or datum)
-            points, used = firm_points.filled(points, further)
-            self.flags["second_coordinates"] = used
-        lon, lat = np.full(len(used), np.nan), np.full(len(used), np.nan)
-        kept = points.reason == firm_points.KEPT
-        for rows, of in ((kept & ~used, datum), (used, (second and second.datum) or datum)):
-            lon[rows], lat[rows] = coordinates.to_wgs84(points.lon[rows], points.lat[rows], of)
-        return points, (lon, lat)
 
     def _other_year(self, survey_year: int) -> np.ndarray:
         """Rows that state a year other than this one; a year that cannot be read never agrees."""
@@ -262,15 +256,16 @@ class _Cleaner:
         self._flag("firm_id_damaged", "firm_id", text, judged.damaged)
         return judged.ids
 
-    def _established_year(self) -> pa.Array:
-        def founding(text: str) -> int | None:
-            year = firm_values.year_of(text)
-            return year if year and FOUNDING_YEARS[0] <= year <= FOUNDING_YEARS[1] else None
-
+    def _established_year(self, survey_year: int) -> pa.Array:
+        year_of = column_values.day_year if self.scan.day_numbers else firm_values.year_of
         text = self.text("established_year")
-        years = pa.array(firm_values.by_unique(text, founding), pa.int16())
+        years = pa.array(firm_values.by_unique(text, year_of), pa.int32())
         self._flag_unreadable("established_year", text, firm_values.as_mask(years.is_null()))
-        return years
+        # a register is often some months younger than the year it stands for
+        late = pc.or_(pc.less(years, FIRST_YEAR), pc.greater(years, survey_year + 1))
+        self._flag("established_year_out_of_bounds", "established_year", text,
+                   firm_values.as_mask(late))  # fmt: skip
+        return pc.if_else(pc.fill_null(late, False), pa.scalar(None, pa.int32()), years)
 
     def _place_code(self) -> pa.Array:
         text = self.text("place_code")
@@ -291,27 +286,42 @@ class _Cleaner:
             length=self.scan.code_length,
             divisions=industry_codes.DIVISIONS[self.country],
         )
+        if self.scan.named:
+            words = firm_values.by_unique(codes, lambda one: self.scan.named.get(folded(one)))
+            by_name = pa.array(words, pa.string())
+            self.flags["industry_from_name"] = firm_values.as_mask(by_name.is_valid())
+            codes = pc.coalesce(by_name, codes)
         industry, unknown = industry_codes.industries(codes, self.scan.industries)
         codes = pc.if_else(old, stated, codes)
         self.flags["industry_missing"] = firm_values.as_mask(codes.is_null())
         self.flags["industry_unknown"] = unknown | firm_values.as_mask(old)
         self.flags["industry_zero_restored"] = repaired
+        if further is not None:
+            self.flags["industry_several"] = firm_values.as_mask(further.is_valid())
         return firm_codes.joined(codes, further), industry
 
+    def _number(self, column: str) -> tuple[pa.Array, np.ndarray]:
+        """The text of a column of numbers, and their values, NaN where none is to be read."""
+        text = self.text(column)
+        read, ambiguous = column_values.numbers(text, self.scan.commas.get(column, "point"))
+        self._flag(f"{column}_ambiguous", column, text, ambiguous)
+        values = firm_values.numbers(read).values
+        if column == "employment":
+            values = np.where(np.floor(values) == values, values, np.nan)
+        self._flag_unreadable(column, text, ~np.isfinite(values) & ~ambiguous)
+        return text, values
+
     def _output(self, thousand_cny: float) -> pa.Array:
-        text = self.text("output")
-        values = firm_values.numbers(text).values * thousand_cny
+        text, values = self._number("output")
+        values = values * thousand_cny
         known = np.isfinite(values)
-        self._flag_unreadable("output", text, ~known)
         bounded = known & (values >= 0) & (values <= MOST_OUTPUT)
         self._flag("output_out_of_bounds", "output", text, known & ~bounded)
         return pa.array(values, mask=~bounded)
 
     def _employment(self) -> pa.Array:
-        text = self.text("employment")
-        values = firm_values.numbers(text).values
-        known = np.isfinite(values) & (np.floor(values) == values)
-        self._flag_unreadable("employment", text, ~known)
+        text, values = self._number("employment")
+        known = np.isfinite(values)
         bounded = known & (values >= 0) & (values <= MOST_EMPLOYED)
         self._flag("employment_out_of_bounds", "employment", text, known & ~bounded)
         return pa.array(np.where(bounded, values, 0).astype(np.int32), mask=~bounded)
@@ -356,7 +366,8 @@ class _Cleaner:
                 reason, headers = "other_country", [columns["country"]]
             else:
                 reason = firm_points.REASONS[points.reason[place]]
-                headers = list(dict.fromkeys([columns["lon"], columns["lat"]]))
+                names = [columns[name] for name in ("lon", "lat", "crs", "hemisphere")]
+                headers = [name for name in dict.fromkeys(names) if name is not None]
             detail = ", ".join(f"{header} {_shown(row[header])}" for header in headers)
             number = int(self.row_numbers[place])
             rows.append((number, reason, detail, json.dumps(row, ensure_ascii=False)))

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from coagg.errors import CoaggError
+from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
-from coagg.etl.firms import degrees as firm_degrees
+from coagg.etl.firms import columns, industry_codes, industry_names, layouts, located
 from coagg.etl.firms import ids as firm_ids
-from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
+from coagg.etl.firms import spelling as spellings
 from coagg.etl.firms import stated_codes as firm_codes
+from coagg.etl.firms.spelling import Spelling
 
 SAMPLE_POINTS = 20_000
 _FIRST_ROWS = 2_000
-_NUMBERS = (
-    "output",
-    "employment",
-)  # whose commas the file decides; coordinates tell for themselves
+_NUMBERS = ("output", "employment")
 LEAST_OF_A_YEAR = 0.1  # rows of a year among those of several, against the most
 # Share of ids in the form of an organisation code above which all ids are taken for such.
 ORGANISATION_CODES_SHARE = 0.9
@@ -33,12 +32,29 @@ _CLASSIFICATION_PREFIXES = {"CN": "gbt", "GB": "uksic"}
 
 @dataclass(frozen=True)
 class CoordinateSample:
-    """Points of a file in its own datum (float64, n), the place codes and numbers of their rows."""
+    """Points of a file in its own datum (float64, n), the place codes and numbers of their rows.
+
+    `own` is the datum of a row whose point is in another than the file's, else None (object, n);
+    `beside` is where the second pair of columns puts the rows, WGS-84 (NaN where it does not).
+    """
 
     lon: np.ndarray
     lat: np.ndarray
     row_number: np.ndarray
     place_code: list[str | None]
+    postal_code: list[str | None]
+    own: np.ndarray
+    beside: tuple[np.ndarray, np.ndarray]
+
+    def wgs84(self, datum: str, *, turned: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The points as if the file were in a datum; `turned`: with its two axes exchanged.
+
+        Rows in a datum of their own stay as they are. Infinite where a datum gives no point.
+        """
+        theirs = located.equal(self.own, None)
+        datums = np.array([one or datum for one in self.own.tolist()], dtype=object)
+        x, y = (self.lat, self.lon) if turned else (self.lon, self.lat)
+        return located.wgs84(np.where(theirs, x, self.lon), np.where(theirs, y, self.lat), datums)
 
 
 @dataclass(frozen=True)
@@ -49,7 +65,9 @@ class Scan:
     the share of coded rows each classification knows; `industries` the codes of the one found;
     `code_length` the digits of most codes; `industry_codes` counts repaired codes; `survey_years`
     counts the years rows state; `organisation_codes` whether firm ids are such; `ids_cut` whether
-    its long ids went through a program that cannot hold them.
+    its long ids went through a program that cannot hold them; `commas` what a comma is in each
+    column of numbers; `day_numbers` whether founding years are days of a spreadsheet; `notes` what
+    of it must be told; `named` codes by folded name, where the file names industries in words.
     """
 
     classification: str | None
@@ -60,6 +78,10 @@ class Scan:
     survey_years: dict[int, int]
     organisation_codes: bool
     ids_cut: bool = False
+    commas: dict[str, columns.Comma] = field(default_factory=dict)
+    day_numbers: bool = False
+    notes: tuple[str, ...] = ()
+    named: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def coordinate_sample(
@@ -71,10 +93,15 @@ def coordinate_sample(
 ) -> CoordinateSample:
     """Points of rows drawn at random, the same ones at every call; only rows that would be kept."""
     lon, lat, numbers = np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)
-    place: list[str | None] = []
+    own = np.empty(0, dtype=object)
+    beside = (np.empty(0), np.empty(0))
+    texts: dict[str, list[str | None]] = {"place_code": [], "postal_code": []}
     keys = np.empty(0, dtype=np.uint64)
-    for batch in mapped_batches(table, mapping, ("lon", "lat", "place_code")):
-        read = firm_points.read_points(*point_texts(batch, mapping), country, datum)
+    further = [header for name in texts if (header := mapping.columns[name]) is not None]
+    headers = list(dict.fromkeys([*located.headers(mapping), *further]))
+    for batch in table.batches(columns=headers):
+        found = located.locate(batch, mapping, country, datum)
+        read = found.points
         drawn = _random_keys(batch.row_numbers())
         wanted = read.reason == firm_points.KEPT
         if len(keys) == points:
@@ -84,13 +111,24 @@ def coordinate_sample(
         lon = np.concatenate([lon, read.lon[rows]])
         lat = np.concatenate([lat, read.lat[rows]])
         numbers = np.concatenate([numbers, batch.row_numbers()[rows]])
-        place += mapped_text(batch, mapping, "place_code").take(pa.array(rows)).to_pylist()
+        other = [None if one == datum else one for one in found.datum[rows].tolist()]
+        own = np.concatenate([own, np.array(other, dtype=object)])
+        beside = (
+            np.concatenate([beside[0], found.beside[0][rows]]),
+            np.concatenate([beside[1], found.beside[1][rows]]),
+        )
+        for name, told in texts.items():
+            told += mapped_text(batch, mapping, name).take(pa.array(rows)).to_pylist()
         if len(keys) > points:
             chosen = np.sort(np.argpartition(keys, points)[:points])
-            keys, lon, lat, numbers = keys[chosen], lon[chosen], lat[chosen], numbers[chosen]
-            place = [place[row] for row in chosen.tolist()]
-    codes = [None if text is None else firm_values.place_code_of(text) for text in place]
-    return CoordinateSample(lon, lat, numbers, codes)
+            keys, lon, lat = keys[chosen], lon[chosen], lat[chosen]
+            numbers, own = numbers[chosen], own[chosen]
+            beside = (beside[0][chosen], beside[1][chosen])
+            texts = {name: [told[row] for row in chosen.tolist()] for name, told in texts.items()}
+    codes = [
+        None if text is None else firm_values.place_code_of(text) for text in texts["place_code"]
+    ]
+    return CoordinateSample(lon, lat, numbers, codes, texts["postal_code"], own, beside)
 
 
 def _random_keys(row_numbers: np.ndarray) -> np.ndarray:
@@ -108,10 +146,12 @@ def scan(
     survey_year: int,
     code_sets: Mapping[str, set[str]],
     country: str | None = None,
+    names: Callable[[], Mapping[str, Sequence[tuple[str, str]]]] | None = None,
 ) -> Scan:
     """Read year, industry codes and ids of the whole file.
 
     `code_sets` holds the codes of each classification; those of other countries are left out.
+    `names` gives (code, name) of each; asked only where the column holds words.
     A file may hold several years: the rows of the others are refused one by one. Raises CoaggError
     for an unknown country, and when hardly a row that states a year states `survey_year`.
     """
@@ -120,7 +160,12 @@ def scan(
     codes: Counter[tuple[str | None, str | None]] = Counter()
     years: Counter[str] = Counter()
     ids = firm_ids.IdCounts()
-    wanted = (*firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id")
+    founded: Counter[str] = Counter()
+    commas = {name: columns.Commas() for name in _NUMBERS}
+    wanted = (
+        *firm_codes.COLUMNS, "industry_division", "survey_year", "firm_id", "established_year",
+        *_NUMBERS,
+    )  # fmt: skip
     for batch in mapped_batches(table, mapping, wanted):
         pairs = pa.table(
             {
@@ -131,10 +176,12 @@ def scan(
         counted = pairs.group_by(["code", "division"]).aggregate([([], "count_all")])
         for row in counted.to_pylist():
             codes[row["code"], row["division"]] += row["count_all"]
-        for row in pc.value_counts(
-            mapped_text(batch, mapping, "survey_year").drop_null()
-        ).to_pylist():
-            years[row["values"]] += row["counts"]
+        for name, counter in (("survey_year", years), ("established_year", founded)):
+            told = pc.value_counts(mapped_text(batch, mapping, name).drop_null())
+            for row in told.to_pylist():
+                counter[row["values"]] += row["counts"]
+        for name, counted_commas in commas.items():
+            counted_commas.add(mapped_text(batch, mapping, name))
         ids.add(mapped_text(batch, mapping, "firm_id"))
 
     stated = _stated_years(years)
@@ -160,7 +207,24 @@ def scan(
         for name, known in code_sets.items()
         if name.startswith(_CLASSIFICATION_PREFIXES[country])
     }
+    found_commas = {name: one.found(mapping.spelling.comma) for name, one in commas.items()}
+    day_numbers = columns.are_day_numbers(founded, survey_year)
+    named: dict[str, str | None] = {}
+    words = {text: count for text, count in received.items() if industry_names.is_name(text)}
+    if names and words and sum(words.values()) > (1 - industry_names.MOST_CODES) * counts.total():
+        every = {
+            name: industry_names.by_name(rows) for name, rows in names().items() if name in own
+        }
+        by_words, word_shares = industry_names.choose(words, every, mapping.classification)
+        named = every[by_words] if by_words else {}
     found, shares = industry_codes.detect_classification(counts, own, mapping.classification)
+    notes = list(_notes(mapping, found_commas, day_numbers))
+    if named:
+        found, shares = by_words, word_shares
+        notes.append(
+            f"industries are named in words: {shares[by_words or '']:.1%} of them are names of "
+            f"{by_words} that mean one industry, the others are unknown"
+        )
     return Scan(
         classification=found,
         shares=shares,
@@ -171,7 +235,27 @@ def scan(
         organisation_codes=country == "CN"
         and ids.organisation_codes > ORGANISATION_CODES_SHARE * ids.stated,
         ids_cut=ids.cut,
+        commas=found_commas,
+        day_numbers=day_numbers,
+        notes=tuple(notes),
+        named=named,
     )
+
+
+def _notes(
+    mapping: layouts.Mapping, commas: Mapping[str, columns.Comma], day_numbers: bool
+) -> Iterator[str]:
+    """What is to be said of columns that are not read as they stand."""
+    for name, comma in commas.items():
+        if comma == "both":
+            yield (
+                f"{name} has decimal commas and decimal points: values such as 1,000 and 1.000 can "
+                f"be either, are not used and flagged {name}_ambiguous"
+            )
+        elif (comma == "decimal") != mapping.spelling.comma:
+            yield f"{name} is read with decimal {'commas' if comma == 'decimal' else 'points'}"
+    if day_numbers:
+        yield "founding years are day numbers of a spreadsheet (38717 is in 2005), read as such"
 
 
 def _stated_years(years: Mapping[str, int]) -> dict[int, int]:
@@ -217,27 +301,28 @@ def _check_years(
     )
 
 
-def has_decimal_commas(table: TableFile, mapping: layouts.Mapping) -> bool:
-    """Whether coordinates are written 120,128605: then 1,000 of the file is one, and 1.000 is not.
+def spelling_of(
+    table: TableFile, mapping: layouts.Mapping, country: str, datum: str | None
+) -> Spelling:
+    """How the file spells its coordinates; the first rows are looked at.
 
-    Coordinates decide, as none is as large as a thousand; the first rows are looked at.
+    A form that the layout states is taken.
     """
-    named = (mapping.columns["lon"], mapping.columns["lat"])
-    headers = list(dict.fromkeys(header for header in named if header))  # one may hold both
-    batch = next(table.batches(rows=_FIRST_ROWS, columns=headers))
-    stated = commas = 0
-    for header in headers:
-        text = firm_values.trimmed(batch.table[header].combine_chunks()).drop_null()
-        stated += len(text)
-        commas += int(firm_values.as_mask(firm_values.has_decimal_comma(text)).sum())
-    return 2 * commas > stated
+    lon, lat = mapping.columns["lon"], mapping.columns["lat"]
+    assert lon is not None  # a layout without them maps no file
+    assert lat is not None
+    headers = list(dict.fromkeys([lon, lat]))
+    texts = located.pair_texts(next(table.batches(rows=_FIRST_ROWS, columns=headers)), lon, lat)
+    box = firm_points.country_box(country)
+    found = spellings.found(texts.lon, texts.lat, box, coordinates.in_metres(datum))
+    return replace(found, form=mapping.spelling.form) if mapping.spelling.form else found
 
 
 def mapped_batches(
-    table: TableFile, mapping: layouts.Mapping, columns: Sequence[str]
+    table: TableFile, mapping: layouts.Mapping, names: Sequence[str]
 ) -> Iterator[Batch]:
     """Batches of the mapped ones of these columns."""
-    headers = [mapping.columns[column] for column in columns]
+    headers = [mapping.columns[name] for name in names]
     return table.batches(columns=list(dict.fromkeys(h for h in headers if h is not None)))
 
 
@@ -246,23 +331,4 @@ def mapped_text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array
     header = mapping.columns[column]
     if header is None:
         return pa.nulls(batch.table.num_rows, pa.string())
-    text = firm_values.trimmed(batch.table[header].combine_chunks())
-    if mapping.decimal_comma and column in _NUMBERS:
-        text = firm_values.with_points(text, thousands=True)
-    return text
-
-
-def point_texts(batch: Batch, mapping: layouts.Mapping) -> tuple[pa.Array, pa.Array]:
-    """Trimmed text of longitude and of latitude; of one column where the file has both in one."""
-    lon, lat = mapping.columns["lon"], mapping.columns["lat"]
-    assert lon is not None  # a layout without them maps no file
-    assert lat is not None
-    return pair_texts(batch, lon, lat)
-
-
-def pair_texts(batch: Batch, lon: str, lat: str) -> tuple[pa.Array, pa.Array]:
-    """Trimmed text of two headers of coordinates, which may be one and the same."""
-    first = firm_values.trimmed(batch.table[lon].combine_chunks())
-    if lon == lat:
-        return firm_degrees.both_of_one(first)
-    return first, firm_values.trimmed(batch.table[lat].combine_chunks())
+    return firm_values.trimmed(batch.table[header].combine_chunks())

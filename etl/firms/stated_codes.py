@@ -1,33 +1,23 @@
 """Industry codes of registers that state several for one firm, with words beside them.
 
-A company of the British register names up to four activities, each as "33190 - Repair of other
-equipment". The first of them that is manufacturing becomes its industry, else the first; all are
-kept, the one chosen in front.
+The first code of a cell becomes the industry. A company of the British register names up to four
+activities, each as "33190 - Repair of other equipment": the first of them that is manufacturing
+becomes its industry, else the first. All are kept, the one chosen in front.
 """
 
 from __future__ import annotations
-
-import re
-import unicodedata
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch
-from coagg.etl.firms import layouts
+from coagg.etl.firms import code_text, layouts
 
 FURTHER = ("industry_code_2", "industry_code_3", "industry_code_4")
 COLUMNS = ("industry_code", *FURTHER)
 SEPARATOR = ";"
 MANUFACTURING = range(10, 34)  # divisions of UK SIC 2007 and of NACE 2
-
-_BETWEEN = "\x1e"
-# words hold semicolons too: one parts codes only where a code follows
-_SPLIT = re.compile(r"[\x1e|\n]|;(?=\s*[0-9]{2})")
-_CODE = re.compile(r"([0-9]{2,5})(?:\.0+)?(?:\s*[-\u2013\u2014:].*|\s+\D.*)?", re.DOTALL)
-_DOTTED = re.compile(r"([0-9]{2})\.([0-9]{1,2})(?:/([0-9]))?(?:\s*[-\u2013\u2014:].*|\s+\D.*)?")
-_NONE = ("", "none supplied", "none")
 
 
 def stated_codes(
@@ -35,18 +25,15 @@ def stated_codes(
 ) -> tuple[pa.Array, pa.Array | None]:
     """The code of each firm (string, n) and its further ones joined by ';' (null where none).
 
-    The second is None where the country's surveys state one code a firm.
+    The second is None where no firm of the batch has any.
     """
-    first = _text(batch, mapping, "industry_code")
-    if country != "GB":
-        return first, None
-    columns = [first] + [
-        _text(batch, mapping, name) for name in FURTHER if mapping.columns[name] is not None
-    ]
+    columns = [_text(batch, mapping, name) for name in COLUMNS if mapping.columns[name] is not None]
+    if len(columns) == 1 and pc.all(pc.fill_null(pc.ascii_is_decimal(columns[0]), True)).as_py():
+        return columns[0], None  # codes and nothing else, as nearly all files have them
     joined = pc.binary_join_element_wise(
-        *(pc.fill_null(column, "") for column in columns), _BETWEEN
+        *(pc.fill_null(column, "") for column in columns), code_text.BETWEEN
     )
-    lists = firm_values.by_unique(joined, codes_in_order)
+    lists = firm_values.by_unique(joined, lambda received: codes_in_order(received, country))
     return (
         pa.array([codes[0] if codes else None for codes in lists], pa.string()),
         pa.array([SEPARATOR.join(codes[1:]) or None if codes else None for codes in lists],
@@ -54,23 +41,14 @@ def stated_codes(
     )  # fmt: skip
 
 
-def codes_in_order(received: str) -> list[str]:
-    """Codes of one firm, each once: the first in manufacturing, then the others as they come.
+def codes_in_order(received: str, country: str) -> list[str]:
+    """Codes of one firm, each once, as they come; in GB the first in manufacturing in front.
 
     Text that is no code stays as it is, so that it is flagged as unknown and not lost.
     """
-    codes: list[str] = []
-    for part in _SPLIT.split(unicodedata.normalize("NFKC", received)):
-        text = part.strip()
-        if text.casefold() in _NONE:
-            continue
-        dotted, plain = _DOTTED.fullmatch(text), _CODE.fullmatch(text)
-        if dotted and dotted[2].strip("0"):
-            code = "".join(filter(None, dotted.groups()))
-        else:
-            code = plain[1] if plain else text
-        if code not in codes:
-            codes.append(code)
+    codes = list(code_text.codes_of(received))
+    if country != "GB":
+        return codes
     made = next((code for code in codes if _is_manufacturing(code)), None)
     return codes if made is None else [made, *(code for code in codes if code != made)]
 
@@ -84,7 +62,7 @@ def older_codes(received: pa.Array, stated: pa.Array, length: int | None, countr
     if country != "GB" or length is None:
         return pa.array([False] * len(stated), pa.bool_())
     worded = pc.match_substring_regex(received, "[A-Za-z]")
-    short = pc.equal(pc.utf8_length(stated), length - 1)
+    short = pc.equal(pc.utf8_length(pc.replace_substring(stated, ".", "")), length - 1)
     return pc.fill_null(pc.and_(worded, short), False)
 
 
@@ -97,7 +75,7 @@ def joined(code: pa.Array, further: pa.Array | None) -> pa.Array:
 
 
 def _is_manufacturing(code: str) -> bool:
-    return code.isdecimal() and int(code[:2]) in MANUFACTURING
+    return code[:2].isdecimal() and int(code[:2]) in MANUFACTURING
 
 
 def _text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array:

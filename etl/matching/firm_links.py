@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+# A plant stays where it is; geocoders of two years differ by a house or two.
+NEAR_METRES = 200.0
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,14 @@ class Key:
     """One stage: `codes`, shape (rows,), equal where rows agree, -1 where a row has no key.
 
     `agree`: further columns, shape (rows,), that must not differ where both are known (-1: not).
+    `near`: longitude and latitude of the rows: the key need not be unique, and of the rows that
+    share it those are linked which are each other's nearest, within NEAR_METRES.
     """
 
     stage: str
     codes: IntArray
     agree: tuple[IntArray, ...] = ()
+    near: tuple[FloatArray, FloatArray] | None = None
 
 
 @dataclass
@@ -72,8 +78,11 @@ def link_rows(years: IntArray, keys: Sequence[Key], max_gap: int = 2) -> tuple[I
                 free_b = _free(rows_of[year + lag], parent, present, year - first)
                 if free_a.size == 0 or free_b.size == 0:
                     break
-                a, b, several = _unique_pairs(key, free_a, free_b)
-                links.ambiguous[key.stage] += several
+                if key.near is None:
+                    a, b, several = _unique_pairs(key, free_a, free_b)
+                    links.ambiguous[key.stage] += several
+                else:
+                    a, b = _nearest_pairs(key.codes, key.near, free_a, free_b)
                 done = _join(parent, present, a, b)
                 links.refused += int((~done).sum())
                 links.earlier.append(a[done])
@@ -108,6 +117,31 @@ def _unique_pairs(key: Key, a: IntArray, b: IntArray) -> tuple[IntArray, IntArra
         one, other = column[left], column[right]
         fits &= (one == other) | (one < 0) | (other < 0)
     return left[fits], right[fits], int(shared.size - single.sum())
+
+
+def _nearest_pairs(
+    codes: IntArray, near: tuple[FloatArray, FloatArray], a: IntArray, b: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Rows of one key that are each other's nearest; of two as near none."""
+    a, b = a[codes[a] >= 0], b[codes[b] >= 0]
+    b = b[np.argsort(codes[b], kind="stable")]
+    first = np.searchsorted(codes[b], codes[a], "left")
+    count = np.searchsorted(codes[b], codes[a], "right") - first
+    of_a = np.repeat(np.arange(a.size), count)
+    of_b = np.arange(of_a.size) - np.repeat(np.cumsum(count) - count, count) + first[of_a]
+    left, right = a[of_a], b[of_b]
+    lon, lat = near
+    east = (lon[left] - lon[right]) * np.cos(np.radians(lat[left]))
+    metres = np.hypot(east, lat[left] - lat[right]) * 111_320.0
+    close = metres <= NEAR_METRES
+    of_a, of_b, metres = of_a[close], of_b[close], metres[close]
+    nearest = np.ones(of_a.size, bool)
+    for rows, size in ((of_a, a.size), (of_b, b.size)):
+        least = np.full(size, np.inf)
+        np.minimum.at(least, rows, metres)
+        ties = np.bincount(rows[metres == least[rows]], minlength=size)
+        nearest &= (metres == least[rows]) & (ties[rows] == 1)
+    return a[of_a[nearest]], b[of_b[nearest]]
 
 
 def _join(parent: IntArray, present: IntArray, a: IntArray, b: IntArray) -> npt.NDArray[np.bool_]:

@@ -29,7 +29,7 @@ SELECT f.survey_year, f.row_number, upper(replace(f.firm_id, '-', '')),
     coalesce(f.own_prefecture_code, f.prefecture_code),
     coalesce(f.place_code, f.prefecture_code),
     coalesce(back.from_code, f.classification || f.industry), f.industry_code,
-    f.main_product, f.established_year
+    f.main_product, f.established_year, 'establishment' = ANY(f.flags), f.lon, f.lat
 FROM clean.firm AS f
 LEFT JOIN (
     SELECT DISTINCT ON (to_classification, to_code) to_classification, to_code, from_code
@@ -45,12 +45,15 @@ COLUMNS = {
     "shared_id": pa.bool_(), "firm_name": pa.string(), "representative": pa.string(),
     "phone": pa.string(), "place": pa.string(), "place_code": pa.string(),
     "industry": pa.string(), "industry_code": pa.string(), "product": pa.string(),
-    "established_year": pa.int64(),
+    "established_year": pa.int64(), "establishment": pa.bool_(), "lon": pa.float64(),
+    "lat": pa.float64(),
 }  # fmt: skip
-STAGES = ("id_name", "id", "name", "representative", "phone", "founding")
+NOT_CODED = ("survey_year", "row_number", "shared_id", "establishment", "lon", "lat")
+STAGES = ("id_name", "id", "plant", "name", "representative", "phone", "founding")
 OF_STAGE = {
     "id_name": ("firm_id", "firm_name"),
     "id": ("firm_id",),
+    "plant": ("firm_id", "firm_name"),
     "name": ("firm_name",),
     "representative": ("representative", "place", "industry"),
     "phone": ("phone", "place", "industry"),
@@ -104,11 +107,16 @@ def match_firms(settings: Settings, country: str = "CN", *, max_gap: int = 2) ->
                 f"no firms of {country} are loaded: coagg load firms FILE --survey-year YEAR first"
             )
         values = {name: coded(rows[name], names=name == "firm_name") for name in COLUMNS
-                  if name not in ("survey_year", "row_number", "shared_id")}  # fmt: skip
+                  if name not in NOT_CODED}  # fmt: skip
         years = rows["survey_year"].to_numpy()
         numbers = rows["row_number"].to_numpy()
         codes = {name: code for name, (code, _) in values.items()}
-        keys = make_keys(codes, rows["shared_id"].to_numpy(zero_copy_only=False))
+        keys = make_keys(
+            codes,
+            rows["shared_id"].to_numpy(zero_copy_only=False),
+            rows["establishment"].to_numpy(zero_copy_only=False),
+            (rows["lon"].to_numpy(), rows["lat"].to_numpy()),
+        )
         firm, links = link_rows(years, keys, max_gap)
         panel_id = years[firm] * YEAR_STEP + numbers[firm]  # rows are sorted: the first is smallest
         report = _report(country, years, firm, links)
@@ -178,11 +186,26 @@ def coded(column: pa.ChunkedArray, names: bool = False) -> tuple[IntArray, pd.Se
     return np.where(codes < 0, -1, form[codes]), pd.Series(distinct, dtype=object)
 
 
-def make_keys(codes: dict[str, IntArray], shared_id: np.ndarray) -> list[Key]:
-    """The sequence of keys from coded columns; `shared_id`: bool, rows not to link by id alone."""
+def make_keys(
+    codes: dict[str, IntArray],
+    shared_id: np.ndarray,
+    plant: np.ndarray,
+    points: tuple[np.ndarray, np.ndarray],
+) -> list[Key]:
+    """The sequence of keys from coded columns.
+
+    `shared_id`: bool, rows not to link by id alone. `plant`: bool, rows of a firm that has several
+    in the year: only their points (longitudes, latitudes) tell them apart.
+    """
     made = []
+    several = np.unique(_combine([codes[name] for name in OF_STAGE["plant"]])[plant])
     for stage in STAGES:
         combined = _combine([codes[name] for name in OF_STAGE[stage]])
+        if stage == "plant":
+            of_plants = np.where(np.isin(combined, several), combined, -1)
+            made.append(Key(stage, of_plants, near=points))
+            continue
+        combined = np.where(plant, -1, combined)
         if stage == "id":
             combined = np.where(shared_id, -1, combined)
         # what identifies by likelihood only must not contradict the founding year

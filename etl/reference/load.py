@@ -152,6 +152,17 @@ def code_sets(connection: psycopg.Connection) -> dict[str, set[str]]:
     return {classification: set(codes) for classification, codes in rows}
 
 
+def names_of_industries(connection: psycopg.Connection) -> dict[str, list[tuple[str, str]]]:
+    """(code, name) of divisions and below of every classification, English names too."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for classification, code, *names in connection.execute(
+        "SELECT classification, industry_code, name, name_en FROM reference.industry "
+        "WHERE level > 1 ORDER BY 1, 2"
+    ).fetchall():
+        found.setdefault(classification, []).extend((code, name) for name in names if name)
+    return found
+
+
 def cleaning_inputs(
     connection: psycopg.Connection, country: str, survey_year: int
 ) -> dict[str, object]:

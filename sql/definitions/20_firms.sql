@@ -117,8 +117,15 @@ INSERT INTO reference.flag (flag, meaning) VALUES
     ('firm_id_zero_restored', 'The firm id had lost its leading zeros, which were put back to the length of the register''s ids.'),
     ('sign_restored', 'The sign of longitude or latitude was on the wrong side of zero for the country and was put right.'),
     ('degrees_scaled', 'Coordinates were whole millionths (or ten-millionths) of degrees and were divided.'),
-    ('second_coordinates', 'The first pair of coordinate columns was empty; the point is of the second pair.'),
+    ('degrees_packed', 'Coordinates were degrees, minutes and seconds in one number (1200742 or 120.0742) and were unpacked.'),
+    ('coordinates_differ', 'The two pairs of coordinate columns lie more than a kilometre apart.'),
+    ('second_coordinates', 'The first pair of coordinate columns gave no point, or a coarse one; the point is of the second pair.'),
     ('establishment', 'The firm has several rows in the year, each at a point of its own: plants of one firm.'),
+    ('industry_several', 'Several industry codes; the firm counts in the first, in the United Kingdom in the first of manufacturing.'),
+    ('industry_from_name', 'The industry was named in words, which are the name of one industry of the classification.'),
+    ('output_ambiguous', 'Output is written 1,000 or 1.000 in a column that has decimal commas and decimal points; taken as missing, see the column unreadable.'),
+    ('employment_ambiguous', 'Employment is written 1,000 or 1.000 in a column that has decimal commas and decimal points; taken as missing, see the column unreadable.'),
+    ('established_year_out_of_bounds', 'The founding year lies after the survey year; taken as missing, see the column unreadable.'),
     ('output_out_of_bounds', 'Output is negative or larger than any firm''s; taken as missing, see the column unreadable.'),
     ('employment_out_of_bounds', 'Employment is negative or larger than any firm''s; taken as missing, see the column unreadable.')
 ON CONFLICT (flag) DO UPDATE SET meaning = excluded.meaning;

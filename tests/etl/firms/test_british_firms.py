@@ -39,7 +39,7 @@ ROWS = """\
         ("46190\x1e47110", ["46190", "47110"]),
         ("25110|25110", ["25110"]),
         ("84240 - Order; safety; 25110", ["25110", "84240"]),
-        ("25.11/0 Metal structures\x1e28.1", ["25110", "281"]),
+        ("25.11/0 Metal structures\x1e28.1", ["25110", "28.1"]),
         ("25110.0", ["25110"]),
         ("None Supplied", []),
         ("99999 \u2013 Dormant Company", ["99999"]),
@@ -48,7 +48,7 @@ ROWS = """\
     ],
 )
 def test_codes_of_a_firm(received, codes):
-    assert firm_codes.codes_in_order(received) == codes
+    assert firm_codes.codes_in_order(received, "GB") == codes
 
 
 def loaded(settings, columns):

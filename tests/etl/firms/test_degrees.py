@@ -77,15 +77,15 @@ def test_what_is_no_degrees(text):
      '{"type": "Point", "coordinates": [104.0647, 30.7225]}'],
 )  # fmt: skip
 def test_both_numbers_in_one_column(text):
-    found = read(*(part.to_pylist() for part in degrees.both_of_one(pa.array([text]))))
+    found = read(*(part.to_pylist() for part in degrees.both_of_one(pa.array([text]))[:2]))
     assert (found.lon[0], found.lat[0]) == (
         pytest.approx(104.0647, abs=1e-6), pytest.approx(30.7225, abs=1e-6)
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["SRID=32648;POINT(410454 3399222)", "Chengdu", "104.1", "1,2,3"])
+@pytest.mark.parametrize("text", ["POLYGON ((1 2, 3 4, 1 2))", "Chengdu", "104.1", "1,2,3"])
 def test_one_column_without_two_numbers_is_unreadable(text):
-    found = read(*(part.to_pylist() for part in degrees.both_of_one(pa.array([text]))))
+    found = read(*(part.to_pylist() for part in degrees.both_of_one(pa.array([text]))[:2]))
     assert points.REASONS[found.reason[0]] == "coordinates_unreadable"
 
 
@@ -178,7 +178,8 @@ def test_packed_minutes_and_decimal_degrees_are_told_apart():
 
 def test_metres_without_a_name_are_refused_with_an_example(db_settings):
     with pytest.raises(CoaggError, match=r"coordinates_impossible: row 1, lon '223656\.1', "
-                       r"lat '3348238\.6'\); numbers so large are metres"):  # fmt: skip
+                       r"lat '3348238\.6'\); numbers so large are metres.*--datum EPSG:32651 "
+                       r"\(WGS 84 / UTM zone 51N\) puts 92% of them in their own"):  # fmt: skip
         load_firms(db_settings, CASES / "crs_utm51.csv", 2004, layout="demo")
 
 

@@ -66,6 +66,8 @@ def test_real_headers_of_2003(sample_dir):
         "employment": "从业人数",
         "lon": "lon_bd09",
         "lat": "lat_bd09",
+        "crs": None,
+        "hemisphere": None,
         "survey_year": None,
         "country": None,
     }
@@ -73,7 +75,8 @@ def test_real_headers_of_2003(sample_dir):
 
 # The code comes once, and with its division in the harmonised edition only.
 NOT_IN_2010 = (
-    "industry_division", "industry_code_2", "industry_code_3", "industry_code_4", "country",
+    "industry_division", "industry_code_2", "industry_code_3", "industry_code_4", "crs",
+    "hemisphere", "country",
 )  # fmt: skip
 
 
