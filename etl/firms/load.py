@@ -7,7 +7,7 @@ the old one's place together with the ledger row. A kill leaves the data base as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,12 +75,14 @@ def load_firms(
     dry_run: bool = False,
     encoding: str | None = None,
     sheet: str | None = None,
+    columns: Mapping[str, str] | None = None,
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
 
     `encoding` of its text: the layout's, or found out by what the text reads like; a toss-up is
-    an error. `sheet` of a workbook: the one that has the headers.
+    an error. `sheet` of a workbook: the one that has the headers. `columns` say which header is
+    which of our columns, {"lon": "Longitude", "industry": "sic"}, in front of the layout.
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
     settings changes nothing. A year that moves further than `limits` allow is taken only with a
@@ -89,7 +91,7 @@ def load_firms(
     cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
-    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet, columns)
     table, mapping, country = opened.table, opened.mapping, opened.country
 
     with database.connect(settings) as connection, YearLock(settings, country, survey_year):
@@ -176,8 +178,9 @@ def load_firms(
             report.dry_run = True
             return report
         report.accepted = gate.enforce(
-            connection, report.verdict, str(path), country, table.sha256, accept
-        )
+            connection, report.verdict, str(path), country, table.sha256, accept,
+            scan.unknown_codes(code_sets),
+        )  # fmt: skip
         ledger.keep_file(settings, path, table.sha256)
         progress("swapping the year in", 0)
         _publish(connection, report, partition, table, made_from)

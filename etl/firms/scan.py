@@ -61,6 +61,14 @@ class Scan:
     organisation_codes: bool
     ids_cut: bool = False
 
+    def unknown_codes(self, code_sets: Mapping[str, set[str]], most: int = 3) -> str:
+        """The codes met most often that the best classification does not know, with their rows."""
+        best = max(self.shares, key=lambda name: self.shares[name], default=None)
+        known = code_sets[best] if best else set()
+        counts = Counter({c: n for c, n in self.industry_codes.items() if c not in known})
+        told = ", ".join(f"{code[:30]!r} in {n} rows" for code, n in counts.most_common(most))
+        return f"codes that are not known: {told}" if told else "no row has an industry code"
+
 
 def coordinate_sample(
     table: TableFile,
