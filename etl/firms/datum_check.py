@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,23 +115,6 @@ def as_text(packed: float, form: str) -> str:
     if form == "degrees.minutes":
         return f"{whole}°{behind[:2]}.{behind[2:]}'"
     return f"{whole}°{behind[:2]}'{behind[2:]}\""
-
-
-def remedy(examples: Mapping[str, str]) -> str:
-    """What to do about coordinates that are no degrees, by an example; empty where it is not known.
-
-    Examples
-    --------
-    >>> remedy({"coordinates_impossible": "row 1, lon '223656.1', lat '3348238.6'"})[:34]
-    'numbers so large are metres of a m'
-    """
-    values = re.findall(r"'-?([0-9]+)(?:\.[0-9]*)?'", examples.get("coordinates_impossible", ""))
-    if len(values) == 2 and all(len(value) >= 4 for value in values):
-        return (
-            "numbers so large are metres of a map projection, or degrees without their point: "
-            "name it, --datum EPSG:32651 say, or osgb36 of the British grid; "
-        )
-    return ""
 
 
 def refuse_swapped(

@@ -23,7 +23,7 @@ from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import datum_check, gate
+from coagg.etl.firms import datum_check, gate, remedies, systems
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
 from coagg.etl.reference import load as reference
@@ -59,6 +59,14 @@ class LoadReport:
     dry_run: bool = False
     verdict: gate.Verdict | None = None
     accepted: str | None = None
+
+
+class NothingLeft(CoaggError):
+    """Every row of a file would be refused; `report` says for which reasons."""
+
+    def __init__(self, message: str, report: LoadReport) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 def load_firms(
@@ -165,10 +173,16 @@ def load_firms(
             "columns_not_found": opened.not_found,
         }
         if report.rows_clean == 0:
-            raise CoaggError(
+            todo = remedies.remedy(report.reasons)
+            if remedies.looks_like_metres(report.facts["examples"]):
+                tried = systems.tried(connection, table, mapping, country, survey_year)
+                todo = systems.told_metres(tried)
+            connection.rollback()
+            raise NothingLeft(
                 f"{path}: every one of its {rows_read} rows would be refused "
-                f"({_with_examples(report)}); {datum_check.remedy(report.facts['examples'])}"
-                f"is it layout {mapping.layout}, datum {datum}, country {country}?"
+                f"({_with_examples(report)}); {todo}"
+                f"is it layout {mapping.layout}, datum {datum}, country {country}?",
+                report,
             )
         progress("comparing with other years", 0)
         year = sql.Identifier("clean", partition)

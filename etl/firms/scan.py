@@ -83,7 +83,7 @@ def coordinate_sample(
     keys = np.empty(0, dtype=np.uint64)
     for batch in mapped_batches(table, mapping, ("lon", "lat", "place_code")):
         read = firm_points.read_points(*point_texts(batch, mapping), country, datum)
-        drawn = _random_keys(batch.row_numbers())
+        drawn = row_keys(batch.row_numbers())
         wanted = read.reason == firm_points.KEPT
         if len(keys) == points:
             wanted &= drawn < keys.max()
@@ -101,7 +101,7 @@ def coordinate_sample(
     return CoordinateSample(lon, lat, numbers, codes)
 
 
-def _random_keys(row_numbers: np.ndarray) -> np.ndarray:
+def row_keys(row_numbers: np.ndarray) -> np.ndarray:
     """A pseudo-random number for each row number (splitmix64), so that no order matters."""
     with np.errstate(over="ignore"):
         mixed = row_numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
