@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coagg.cli.counts import Counted, rows_table, told_encoding
+from coagg.cli.counts import Counted, rows_table
 from coagg.cli.options import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -27,7 +27,7 @@ from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
     from coagg.etl.firms.gate import Measures, Verdict
-    from coagg.etl.firms.inspect.file import Inspection
+    from coagg.etl.firms.inspect.report import Inspection
 
 STOPPED = "nothing was changed"
 _SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
@@ -73,7 +73,8 @@ def inspect(
     of each. What is a guess is called one. With --survey-year also the file beside the year it
     would replace and its neighbours, and what coagg load firms would not take without --accept.
     """
-    from coagg.etl.firms.inspect.file import Stated, inspect_file
+    from coagg.etl.firms.inspect.file import inspect_file
+    from coagg.etl.firms.inspect.report import Stated
 
     configured = prepared()
     stated = Stated(
@@ -93,7 +94,9 @@ def inspect(
 
 
 def _tell_file(answer: Answer, found: Inspection) -> None:
-    sure = told_encoding(found.encoding, {"encoding_confidence": found.encoding_confidence})
+    sure = f", {found.encoding}" if found.encoding else ""
+    if found.encoding_confidence is not None:
+        sure += f" ({found.encoding_confidence:.0%} sure)"
     separator = _SEPARATORS.get(found.delimiter or "", found.delimiter)
     told = [
         f"{found.format}{sure}",
@@ -118,7 +121,7 @@ def _tell_columns(answer: Answer, found: Inspection) -> None:
     fits = f"layout {found.layout} fits" if found.layout else "no layout fits: a guess"
 
     def seems(row: Any) -> str:
-        if row["column"] is None:
+        if not row["columns"]:
             return f"({row['seems']})"
         return f"{row['seems']}{' (a guess)' if row['guess'] else ''}"
 
@@ -146,7 +149,8 @@ def _tell_columns(answer: Answer, found: Inspection) -> None:
 
 
 def _tell_places(answer: Answer, found: Inspection) -> None:
-    if found.places:
+    place = found.place
+    if place.tried:
         answer.table(
             "places",
             "Where its points fall, read in each datum",
@@ -156,15 +160,16 @@ def _tell_places(answer: Answer, found: Inspection) -> None:
                 ("in the country", "{inside:.1%}"),
                 ("in their own area", "{own:.1%}"),
             ),
-            [fit.as_row() for fit in found.places[:8]],
+            [fit.as_row() for fit in place.tried[:8]],
         )
     known = found.classification
+    codes = f"codes of {known[0]} (a guess: it knows {known[1]:.0%})" if known else "no known codes"
     answer.say(
-        f"country {found.country or 'not known'} ({found.country_from}), "
-        f"datum {found.datum or 'not known'}, "
+        f"country {place.country or 'not known'} ({place.country_from}), "
+        f"datum {place.datum or 'not known'}, "
         f"survey year {found.survey_year or 'not known'} ({found.year_from}), "
-        + (f"codes of {known[0]} (a guess: it knows {known[1]:.0%})" if known else "no known codes"),
-        country=found.country, country_from=found.country_from, datum=found.datum,
+        f"{codes}",
+        country=place.country, country_from=place.country_from, datum=place.datum,
         survey_year=found.survey_year, year_from=found.year_from, layout=found.layout,
         classification=known[0] if known else None,
         classification_share=known[1] if known else None,
@@ -186,13 +191,10 @@ def _tell_load(answer: Answer, found: Inspection) -> None:
         for note in report.facts.get("notes", ()):
             if note not in found.notes:
                 answer.note(note)
-        answer.say("", loaded_already=report.unchanged) if answer.as_json else None
         if report.verdict is not None:
-            tell_verdict(answer, report.verdict)
+            tell_verdict(answer, report.verdict, found.year_from == "stated")
     if found.refused:
         answer.say(f"would not be loaded: {found.refused}", refused=found.refused, taken=False)
-    elif report is not None and report.verdict is None:
-        answer.say("would be loaded", refused=None, taken=True)
 
 
 def _tell_how(answer: Answer, found: Inspection, file: Path, written: Path | None) -> None:
@@ -213,8 +215,18 @@ def _words(found: Inspection) -> list[str]:
     return [word for one in found.words for word in ("--map", one)]
 
 
-def tell_verdict(answer: Answer, verdict: Verdict) -> None:
-    """The year beside those that are loaded, and whether it would be taken."""
+def tell_verdict(answer: Answer, verdict: Verdict, beside: bool) -> None:
+    """Whether the year would be taken; `beside` those that are loaded, where it is known which."""
+    if beside:
+        _beside(answer, verdict)
+    for found in verdict.findings:
+        answer.note(f"needs --accept: {found.line()}")
+    findings = [dataclasses.asdict(found) for found in verdict.findings]
+    line = "would be taken" if not findings else 'would not be taken without --accept "why"'
+    answer.say(line, taken=not findings, findings=findings)
+
+
+def _beside(answer: Answer, verdict: Verdict) -> None:
     from coagg.etl.firms import gate
 
     years: list[tuple[str, str, Measures]] = [("this_file", "this file", verdict.new)]
@@ -244,6 +256,3 @@ def tell_verdict(answer: Answer, verdict: Verdict) -> None:
         ),
         rows,
     )
-    findings = [dataclasses.asdict(found) for found in verdict.findings]
-    line = "would be taken" if not findings else 'would not be taken without --accept "why"'
-    answer.say(line, taken=not findings, findings=findings)

@@ -175,7 +175,7 @@ def load_firms(
         if report.rows_clean == 0:
             todo = remedies.remedy(report.reasons)
             if remedies.looks_like_metres(report.facts["examples"]):
-                tried = systems.tried(connection, table, mapping, country, survey_year)
+                tried = systems.tried(connection, table, mapping, country, survey_year, rows_read)
                 todo = systems.told_metres(tried)
             connection.rollback()
             raise NothingLeft(

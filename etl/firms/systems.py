@@ -130,13 +130,11 @@ def tried(
     mapping: layouts.Mapping,
     country: str,
     survey_year: int,
+    rows: int,
 ) -> list[Fit]:
-    """How well each map projection of a country puts the points of a file into it."""
+    """How well each map projection of a country puts the points of a file of so many rows there."""
     datums = metre_datums(country)
-    # a projection that puts nothing into the country's box costs no query
-    return fits(
-        connection, table, mapping, country, datums, survey_year, METRE_POINTS, METRE_POINTS
-    )
+    return fits(connection, table, mapping, country, datums, survey_year, rows, METRE_POINTS)
 
 
 def best(found: Iterable[Fit]) -> list[Fit]:

@@ -25,15 +25,15 @@ _BY_WORD = ("industry_code", "country", "output", "employment")  # the word alon
 class Column:
     """A column of a file: what it holds and what it seems to be.
 
-    `column` is the one of ours, None where it is none; `seems` says it in words, `why` by which
-    evidence and `share` how many of its values (0 to 1) can be such. `guess` is False only where a
-    layout names the header.
+    `columns` are those of ours, two where it holds both coordinates, none where it is none of
+    them; `seems` says it in words, `why` by which evidence and `share` how many of its values (0
+    to 1) can be such. `guess` is False only where a layout names the header.
     """
 
     header: str
     filled: float
     seems: str
-    column: str | None
+    columns: tuple[str, ...]
     guess: bool
     why: str
     share: float | None
@@ -44,12 +44,12 @@ class Column:
         return asdict(self)
 
 
-def fitness(column: str, values: Values) -> float:
+def fitness(column: str, values: Values, country: str | None = None) -> float:
     """The share of a column's values that can be what `column` holds."""
     if values.stated == 0:
         return 0.0
     share = values.shares
-    known = values.classification()
+    known = values.classification(country)
     few_years = share["different"] * values.stated <= MOST_SURVEY_YEARS
     return {
         "lon": max(share["degrees"], share["metres"]),
@@ -149,27 +149,39 @@ def _inside(sample: SampledRows, lon: str, lat: str) -> float:
 
 
 def described(
-    profile: Profile, values: Mapping[str, Values], columns: Mapping[str, str], layout: str | None
+    profile: Profile,
+    values: Mapping[str, Values],
+    columns: Mapping[str, str],
+    layout: str | None,
+    country: str | None,
 ) -> list[Column]:
-    """Each column of the file in words; `columns` are ours, by `layout` or by a guess."""
+    """Each column of the file in words; `columns` are ours, by `layout` or by a guess.
+
+    Industry codes are judged by the classifications of `country`, of all where it is None.
+    """
     by_header: dict[str, list[str]] = {}
     for column, header in columns.items():
         by_header.setdefault(header, []).append(column)
     return [
-        _described(profile, header, values[header], by_header.get(header, []), layout)
+        _described(profile, header, values[header], by_header.get(header, []), layout, country)
         for header in profile.filled
     ]
 
 
 def _described(
-    profile: Profile, header: str, value: Values, ours: Sequence[str], layout: str | None
+    profile: Profile,
+    header: str,
+    value: Values,
+    ours: Sequence[str],
+    layout: str | None,
+    country: str | None,
 ) -> Column:
     filled, examples = profile.filled[header], tuple(profile.examples[header])
     if not ours:
-        return Column(header, filled, _kind(value), None, True, "", None, examples)
+        return Column(header, filled, _kind(value), (), True, "", None, examples)
     both = len(ours) > 1
     column = POINT if both else ours[0]
-    share = fitness(column, value)
+    share = fitness(column, value, country)
     spoken = words.spoken_of(header).get(column, 0.0)
     word = {
         0.0: "values alone",
@@ -179,10 +191,10 @@ def _described(
     }[spoken]
     seems = "lon and lat" if both else column
     if column == "industry_code":
-        known = value.classification()
+        known = value.classification(country)
         seems += f", codes of {known[1]}" if known else ", no known codes"
     return Column(
-        header, filled, seems, "lon" if both else column, layout is None,
+        header, filled, seems, tuple(ours), layout is None,
         f"layout {layout}" if layout else word, share, examples,
     )  # fmt: skip
 

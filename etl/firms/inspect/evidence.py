@@ -36,11 +36,15 @@ class Values:
     shares: Mapping[str, float]
     industries: Mapping[str, Mapping[str, float]]
 
-    def classification(self) -> tuple[str, str, float] | None:
-        """Country, classification and share of the one that knows most; None: none knows any."""
+    def classification(self, of: str | None = None) -> tuple[str, str, float] | None:
+        """Country, classification and share of the one that knows most; None: none knows any.
+
+        Of all countries, or of one.
+        """
         every = [
             (share, country, name)
             for country, known in self.industries.items()
+            if of is None or country == of
             for name, share in known.items()
         ]
         if not every or max(every)[0] == 0:
