@@ -67,7 +67,8 @@ def values_of(
     if stated == 0:
         return Values(0, {}, {})
     read = firm_values.numbers(firm_values.half_width(text))
-    number = np.isfinite(read.values)
+    commas = firm_values.numbers(firm_values.with_points(text, thousands=True))
+    number = np.isfinite(read.values) | np.isfinite(commas.values)
     whole = number & (
         np.floor(np.where(number, read.values, 0)) == np.where(number, read.values, 0)
     )
