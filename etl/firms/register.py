@@ -44,6 +44,9 @@ class Told(NamedTuple):
     example: str | None
 
 
+NONE = Told(0, None)
+
+
 @dataclass(frozen=True)
 class Columns:
     """Headers of ids and of days, where they are named; `id_digits` as in a layout."""
@@ -73,10 +76,10 @@ class RegisterReport:
     added: int = 0
     deleted: int = 0
     rows: int = 0
-    added_twice: Told = Told(0, None)
-    unknown: Told = Told(0, None)
-    later: Told = Told(0, None)
-    base_malformed: Told = Told(0, None)
+    added_twice: Told = NONE
+    unknown: Told = NONE
+    later: Told = NONE
+    base_malformed: Told = NONE
     notes: list[str] = field(default_factory=list)
     files: list[dict[str, str]] = field(default_factory=list)
 
@@ -90,6 +93,7 @@ class _Held(NamedTuple):
     ids: list[str]
     numbers: np.ndarray
     days: list[datetime.date] | None
+    day_header: str | None
 
 
 class _Event(NamedTuple):
@@ -200,8 +204,11 @@ def _read(path: Path, columns: Columns, kind: str | None) -> tuple[_Held, Told]:
             f"{path}: {len(missing)} rows have no id under {header}, row {numbers[missing[0]]} has "
             f"{received[int(missing[0])].as_py()!r}; changes need an id in every row"
         )
-    days = None if kind is None else _days(path, table.headers, rows, numbers, columns, kind)
-    return _Held(path, table.sha256, rows, judged.to_pylist(), numbers, days), bad
+    days = on = None
+    if kind is not None:
+        on = _date_header(path, rows, columns, kind)
+        days = _days(path, rows[on], numbers, on, columns.date_order)
+    return _Held(path, table.sha256, rows, judged.to_pylist(), numbers, days, on), bad
 
 
 def _id_header(path: Path, headers: Sequence[str], stated: str | None) -> str:
@@ -221,19 +228,12 @@ def _id_header(path: Path, headers: Sequence[str], stated: str | None) -> str:
 
 
 def _days(
-    path: Path,
-    headers: Sequence[str],
-    rows: pa.Table,
-    numbers: np.ndarray,
-    columns: Columns,
-    kind: str,
+    path: Path, column: pa.ChunkedArray, numbers: np.ndarray, header: str, order: str | None
 ) -> list[datetime.date]:
     """The day of each row. Raises CoaggError for the first that cannot be read."""
-    stated = columns.added_on if kind == ADDED else columns.deleted_on
-    header = _date_header(path, headers, rows, stated, kind)
-    text = firm_values.trimmed(rows[header].combine_chunks())
+    text = firm_values.trimmed(column.combine_chunks())
     stated_words = [one for one in pc.unique(text).to_pylist() if one is not None]
-    order = columns.date_order or dates.order_of(stated_words)
+    order = order or dates.order_of(stated_words)
     doubtful = None if order else dates.needs_order(stated_words)
     if doubtful is not None:
         raise CoaggError(
@@ -250,10 +250,10 @@ def _days(
     return [day for day in days if day is not None]
 
 
-def _date_header(
-    path: Path, headers: Sequence[str], rows: pa.Table, stated: str | None, kind: str
-) -> str:
-    option = f"--{kind}-on"
+def _date_header(path: Path, rows: pa.Table, columns: Columns, kind: str) -> str:
+    """The header of the days: the one that is named, else the only one that holds days."""
+    option, headers = f"--{kind}-on", rows.column_names
+    stated = columns.added_on if kind == ADDED else columns.deleted_on
     if stated is not None:
         named = {normalised(header): header for header in headers}
         if normalised(stated) in named:
@@ -320,7 +320,7 @@ def _in_order(events: Iterable[_Event], there: bool) -> Iterable[tuple[str, tupl
 def _told(held: Sequence[_Held], places: Sequence[tuple[int, int]]) -> Told:
     """How many, with the first as an example."""
     if not places:
-        return Told(0, None)
+        return NONE
     file, row = min(places)
     one = held[file]
     assert one.days is not None
@@ -337,7 +337,8 @@ def _in_columns(
     found = {header: by_form.get(normalised(header)) for header in headers}
     taken = one.table.take(pa.array(rows, pa.int64()))
     lacks = [header for header, own in found.items() if own is None]
-    more = [header for header in one.table.column_names if header not in found.values()]
+    known = [*found.values(), one.day_header]
+    more = [header for header in one.table.column_names if header not in known]
     if lacks:
         notes.append(f"{one.path.name} lacks {', '.join(lacks)}: empty in the firms it adds")
     if more:
