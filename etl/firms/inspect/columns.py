@@ -206,6 +206,7 @@ def _kind(value: Values) -> str:
     share = value.shares
     kinds = (
         ("both", "coordinates of both"), ("degrees", "degrees"), ("place", "place code"),
+        ("day", "day"),
         ("year", "year"), ("whole", "whole number"), ("number", "number"),
     )  # fmt: skip
     return next((word for name, word in kinds if share[name] >= LEAST_ALONE), "text")

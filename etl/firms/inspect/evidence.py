@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from coagg.errors import CoaggError
 from coagg.etl.files import values as firm_values
+from coagg.etl.files.dates import day_of
 from coagg.etl.firms import degrees as firm_degrees
 from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import layouts, scan, systems
@@ -28,7 +29,7 @@ _BOTH_TRIED = 500
 class Values:
     """Shares (0 to 1) of the stated values of a column that can be each thing; 0 where none is.
 
-    `shares` has number, whole, degrees, latitude, metres, both, year, id, letters, different,
+    `shares` has number, whole, degrees, latitude, metres, both, year, day, id, letters, different,
     country, place. `industries` is the share of codes each classification knows, by country.
     """
 
@@ -79,6 +80,7 @@ def values_of(
     both = _both(text) if number.mean() < 0.5 else 0.0
     words = pc.match_substring_regex(text, r"\pL")
     years = firm_values.by_unique(text, _founding)
+    days = firm_values.by_unique(text, lambda one: day_of(one, "dmy") or day_of(one, "mdy"))
     judged = firm_ids.judge(text)
     blank = firm_values.as_mask(pc.match_substring_regex(text, r"\s|\pL{12}"))
     different = pc.count_distinct(text).as_py() / stated
@@ -91,6 +93,7 @@ def values_of(
         "latitude": 0.0 if both else (fine & (np.abs(degrees.values) <= 90)).mean(),
         "metres": large.mean(),
         "both": both,
+        "day": sum(one is not None for one in days) / stated,
         "year": sum(year is not None for year in years) / stated,
         "id": different * float((~blank & firm_values.as_mask(judged.ids.is_valid())).mean()),
         "letters": firm_values.as_mask(words).mean(),
