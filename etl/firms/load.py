@@ -23,7 +23,7 @@ from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import datum_check, gate, remedies, systems
+from coagg.etl.firms import datum_check, gate, layouts, remedies, systems
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
 from coagg.etl.reference import load as reference
@@ -146,7 +146,7 @@ def load_firms(
         for rule in ("20_duplicates", "30_place", "40_own_prefecture", "50_pile_ups"):
             progress(rule[3:].replace("_", " "), 0)
             database.run_file(connection, RULES / f"{rule}.sql")
-        _fill_received(connection, table)
+        _fill_received(connection, table, mapping)
         database.run_file(connection, RULES / "60_year.sql")
         progress("writing the year", 0)
         partition = _build_partition(connection, country, survey_year)
@@ -281,21 +281,29 @@ def _copy(
     return rows_read
 
 
-def _fill_received(connection: psycopg.Connection, table: readers.TableFile) -> None:
-    """Rows refused by the rules in SQL are kept as received too: read them from the file again."""
+def _fill_received(
+    connection: psycopg.Connection, table: readers.TableFile, mapping: layouts.Mapping
+) -> None:
+    """Rows refused by the rules in SQL are kept as received too: read them from the file again.
+
+    Of a point outside the country the text in the file is told as well, which may have been mended.
+    """
     wanted = connection.execute(
         "SELECT row_number FROM incoming_refused WHERE received IS NULL ORDER BY row_number"
     ).fetchall()
     if not wanted:
         return
     connection.execute(
-        "CREATE TEMP TABLE received_row (row_number integer, received jsonb) ON COMMIT DROP"
+        "CREATE TEMP TABLE received_row (row_number integer, received jsonb, point text) "
+        "ON COMMIT DROP"
     )
     with connection.cursor() as cursor, cursor.copy("COPY received_row FROM STDIN") as copy:
         for number, received in firm_rows.rows_as_received(table, [n for (n,) in wanted]):
-            copy.write_row((number, Jsonb(received)))
+            copy.write_row((number, Jsonb(received), firm_rows.told_point(received, mapping)))
     connection.execute(
-        "UPDATE incoming_refused AS refused SET received = found.received "
+        "UPDATE incoming_refused AS refused SET received = found.received, detail = CASE "
+        "WHEN reason = 'outside_country' THEN format('%s (WGS-84 %s)', found.point, detail) "
+        "ELSE detail END "
         "FROM received_row AS found WHERE refused.row_number = found.row_number"
     )
 
