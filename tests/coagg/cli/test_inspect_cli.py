@@ -34,7 +34,8 @@ def files(tmp_path, monkeypatch) -> Path:
     renamed = header.replace("lon,lat", "Longitude,Latitude").replace("industry_code", "sic")
     many = [f"{part}{row}" for part in range(1, 5) for row in rows]  # enough to tell the datum
     (tmp_path / "mapped.csv").write_text(renamed + "".join(many), encoding="utf-8")
-    both = header.rstrip() + ",sic\n" + "".join(row.rstrip() + ",3610\n" for row in rows)
+    both = header.rstrip() + ",sic\n"
+    both += "".join(f"{row.rstrip()},{row.split(',')[3]}\n" for row in many)
     (tmp_path / "both.csv").write_text(both, encoding="utf-8")
     (tmp_path / "base.csv").write_text(header + "".join(rows[:40]), encoding="utf-8")
     added = "".join(f"{row.rstrip()},2013-03-01\n" for row in rows[40:])

@@ -177,8 +177,11 @@ def test_packed_minutes_and_decimal_degrees_are_told_apart():
 
 
 def test_metres_without_a_name_are_refused_with_an_example(db_settings):
-    with pytest.raises(CoaggError, match=r"coordinates_impossible: row 1, lon '223656\.1', "
-                       r"lat '3348238\.6'\); they are metres, and 2 systems fit: EPSG:32651"):  # fmt: skip
+    told = (
+        r"coordinates_impossible: row 1, lon '223656\.1', lat '3348238\.6'\); "
+        "they are metres, and 2 systems fit: EPSG:32651"
+    )
+    with pytest.raises(CoaggError, match=told):
         load_firms(db_settings, CASES / "crs_utm51.csv", 2004, layout="demo")
 
 
