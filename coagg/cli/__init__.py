@@ -24,6 +24,7 @@ from coagg.cli import (
     match,
     panel,
     rebuild,
+    register,
     results,
     schedule,
     show,
@@ -60,6 +61,7 @@ app.add_typer(areas.app, name="areas")
 app.command("layouts")(layouts.layouts)
 app.add_typer(unload.app, name="unload")
 app.command("inspect")(inspect.inspect)
+app.command("register")(register.register)
 app.command("index")(index.index)
 app.command("compare")(compare.compare)
 app.command("panel")(panel.panel)

@@ -1,68 +1,232 @@
-"""`coagg inspect`: a survey file beside its neighbouring years, and whether it would be taken."""
+"""`coagg inspect`: what a file of firms is, what a load would do with it, and a layout to edit."""
 
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coagg.cli.counts import Counted, rows_table
-from coagg.cli.options import CountryCode, Encoding, InputFile, Json, Layout, Sheet, SurveyYear
+from coagg.cli.options import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    ColumnMap,
+    CountryCode,
+    Encoding,
+    InputFile,
+    Json,
+    Layout,
+    Sheet,
+    can_be_written,
+    column_map,
+)
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
     from coagg.etl.firms.gate import Measures, Verdict
+    from coagg.etl.firms.inspect.report import Inspection
 
 STOPPED = "nothing was changed"
+_SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_SHOWN = 40  # letters of an example
 
 
 def inspect(
     file: InputFile,
-    survey_year: SurveyYear,
+    survey_year: Annotated[
+        int | None,
+        typer.Option(
+            "--survey-year",
+            min=FIRST_YEAR,
+            max=LAST_YEAR,
+            help="Survey year. With it the file is compared with the years beside it.",
+        ),
+    ] = None,
     layout: Layout = None,
+    columns: ColumnMap = None,
     datum: Annotated[
-        str | None, typer.Option(help="Datum of the coordinates. Default: the layout's.")
+        str | None, typer.Option(help="Datum of the coordinates. Default: found out.")
     ] = None,
     country: Annotated[
         CountryCode | None,
-        typer.Option(
-            case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
-        ),
+        typer.Option(case_sensitive=False, help="Country of the firms. Default: found out."),
     ] = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
+    write_layout: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            callback=can_be_written,
+            help="Write a layout for this file, to edit and to load it with.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Compare a survey file with the year it would replace and with its neighbours. Keep nothing.
+    """Say what a file of firms is before it is loaded. Keep nothing.
 
-    The file is loaded whole and taken back. The table says its counts, totals, codes and places
-    beside those of the other years, and what coagg load firms would not take without --accept.
+    Format, encoding, separator and header; each column, and what it seems to be; where the points
+    fall; which classification knows the codes; how many rows would be refused, why, and an example
+    of each. What is a guess is called one. With --survey-year also the file beside the year it
+    would replace and its neighbours, and what coagg load firms would not take without --accept.
     """
-    from coagg.etl.firms import load as firms
+    from coagg.etl.firms.inspect.file import inspect_file
+    from coagg.etl.firms.inspect.report import Stated
 
     configured = prepared()
+    stated = Stated(
+        survey_year, layout, column_map(columns), datum, country.value if country else None,
+        encoding, sheet,
+    )  # fmt: skip
     with progress("opening", STOPPED) as bar:
-        report = firms.load_firms(
-            configured, file, survey_year, layout=layout, datum=datum,
-            country=country.value if country else None, dry_run=True,
-            encoding=encoding, sheet=sheet, progress=bar.stage,
-        )  # fmt: skip
-    assert report.verdict is not None
+        found = inspect_file(configured, file, stated, progress=bar.stage)
+    if write_layout is not None:
+        write_layout.write_text(found.layout_text, encoding="utf-8")
     with Answer(json) as answer:
-        answer.say(
-            f"{report.file} as {report.country} {report.survey_year}: nothing is kept "
-            f"(layout {report.layout}, datum {report.datum}, "
-            f"codes of {report.classification or 'no known classification'})",
-            file=report.file, country=report.country, survey_year=report.survey_year,
-            layout=report.layout, datum=report.datum, classification=report.classification,
-            loaded_already=report.unchanged,
-        )  # fmt: skip
+        _tell_file(answer, found)
+        _tell_columns(answer, found)
+        _tell_places(answer, found)
+        _tell_load(answer, found)
+        _tell_how(answer, found, file, write_layout)
+
+
+def _tell_file(answer: Answer, found: Inspection) -> None:
+    sure = f", {found.encoding}" if found.encoding else ""
+    if found.encoding_confidence is not None:
+        sure += f" ({found.encoding_confidence:.0%} sure)"
+    separator = _SEPARATORS.get(found.delimiter or "", found.delimiter)
+    told = [
+        f"{found.format}{sure}",
+        f"separator {separator}" if separator else "",
+        f"sheet {found.sheet}" if found.sheet else "",
+        f"header in line {found.header_line}" if found.header_line else "",
+        f"{found.rows:,} rows",
+        f"{found.malformed:,} of them cannot be split" if found.malformed else "",
+    ]
+    answer.say(
+        f"{found.file}: {', '.join(filter(None, told))}",
+        file=found.file, format=found.format, encoding=found.encoding,
+        encoding_confidence=found.encoding_confidence, delimiter=found.delimiter,
+        header_line=found.header_line, sheet=found.sheet, rows_in_file=found.rows,
+        rows_malformed=found.malformed,
+    )  # fmt: skip
+    for note in found.notes:
+        answer.note(note)
+
+
+def _tell_columns(answer: Answer, found: Inspection) -> None:
+    fits = f"layout {found.layout} fits" if found.layout else "no layout fits: a guess"
+
+    def seems(row: Any) -> str:
+        if not row["columns"]:
+            return f"({row['seems']})"
+        return f"{row['seems']}{' (a guess)' if row['guess'] else ''}"
+
+    def why(row: Any) -> str:
+        if row["share"] is None:
+            return ""
+        return f"{row['why']}; {row['share']:.0%} of values can be"
+
+    def shown(row: Any) -> str:
+        values = (value.replace("\n", " ") for value in row["examples"])
+        return " · ".join(v[:_SHOWN] + ("…" if len(v) > _SHOWN else "") for v in values)
+
+    answer.table(
+        "columns",
+        f"Columns ({fits})",
+        (
+            ("header", "{header}"),
+            ("filled", "{filled:.0%}"),
+            ("seems to be", seems),
+            ("by", why),
+            ("examples", shown),
+        ),
+        [column.as_row() for column in found.columns],
+    )
+
+
+def _tell_places(answer: Answer, found: Inspection) -> None:
+    place = found.place
+    if place.tried:
+        answer.table(
+            "places",
+            "Where its points fall, read in each datum",
+            (
+                ("country", "{country}"),
+                ("datum", "{datum}"),
+                ("in the country", "{inside:.1%}"),
+                ("in their own area", "{own:.1%}"),
+            ),
+            [fit.as_row() for fit in place.tried[:8]],
+        )
+    known = found.classification
+    codes = f"codes of {known[0]} (a guess: it knows {known[1]:.0%})" if known else "no known codes"
+    answer.say(
+        f"country {place.country or 'not known'} ({place.country_from}), "
+        f"datum {place.datum or 'not known'}, "
+        f"survey year {found.survey_year or 'not known'} ({found.year_from}), "
+        f"{codes}",
+        country=place.country, country_from=place.country_from, datum=place.datum,
+        survey_year=found.survey_year, year_from=found.year_from, layout=found.layout,
+        classification=known[0] if known else None,
+        classification_share=known[1] if known else None,
+        columns_missing=found.missing,
+    )  # fmt: skip
+
+
+def _tell_load(answer: Answer, found: Inspection) -> None:
+    report = found.load
+    if report is not None:
         rows_table(answer, Counted.of(report))
-        _tell(answer, report.verdict)
+        if examples := report.facts.get("examples"):
+            answer.table(
+                "examples",
+                "Rows that would be refused: an example of each reason",
+                (("reason", "{reason}"), ("row and value", "{example}")),
+                [{"reason": reason, "example": example} for reason, example in examples.items()],
+            )
+        for note in report.facts.get("notes", ()):
+            if note not in found.notes:
+                answer.note(note)
+        if report.verdict is not None:
+            tell_verdict(answer, report.verdict, found.year_from == "stated")
+    if found.refused:
+        answer.say(f"would not be loaded: {found.refused}", refused=found.refused, taken=False)
 
 
-def _tell(answer: Answer, verdict: Verdict) -> None:
+def _tell_how(answer: Answer, found: Inspection, file: Path, written: Path | None) -> None:
+    year = found.survey_year or "YEAR"
+    command = ["coagg", "load", "firms", str(file), "--survey-year", str(year)]
+    by = ["--layout", str(written)] if written else _words(found)
+    line = shlex.join([*command, *by])
+    before = f"layout to edit: {written}; then" if written else "to load it, --write-layout or"
+    answer.say(
+        f"{before}: {line}",
+        command=line, layout_text=found.layout_text, layout_written=str(written or "") or None,
+    )  # fmt: skip
+
+
+def _words(found: Inspection) -> list[str]:
+    if found.layout and not found.layout.startswith("--map"):
+        return ["--layout", found.layout]
+    return [word for one in found.words for word in ("--map", one)]
+
+
+def tell_verdict(answer: Answer, verdict: Verdict, beside: bool) -> None:
+    """Whether the year would be taken; `beside` those that are loaded, where it is known which."""
+    if beside:
+        _beside(answer, verdict)
+    for found in verdict.findings:
+        answer.note(f"needs --accept: {found.line()}")
+    findings = [dataclasses.asdict(found) for found in verdict.findings]
+    line = "would be taken" if not findings else 'would not be taken without --accept "why"'
+    answer.say(line, taken=not findings, findings=findings)
+
+
+def _beside(answer: Answer, verdict: Verdict) -> None:
     from coagg.etl.firms import gate
 
     years: list[tuple[str, str, Measures]] = [("this_file", "this file", verdict.new)]
@@ -92,6 +256,3 @@ def _tell(answer: Answer, verdict: Verdict) -> None:
         ),
         rows,
     )
-    findings = [dataclasses.asdict(found) for found in verdict.findings]
-    line = "would be taken" if not findings else 'would not be taken without --accept "why"'
-    answer.say(line, taken=not findings, findings=findings)

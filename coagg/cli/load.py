@@ -13,6 +13,7 @@ from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table, told_encoding
 from coagg.cli.options import (
     LARGEST_INTEGER,
     Accept,
+    ColumnMap,
     CountryCode,
     DryRun,
     Encoding,
@@ -21,6 +22,7 @@ from coagg.cli.options import (
     Layout,
     Sheet,
     SurveyYear,
+    column_map,
 )
 from coagg.console import Answer, prepared, progress
 from coagg.errors import CoaggError
@@ -50,6 +52,7 @@ def load_firms(
     file: InputFile,
     survey_year: SurveyYear,
     layout: Layout = None,
+    columns: ColumnMap = None,
     datum: Annotated[
         str | None,
         typer.Option(
@@ -108,6 +111,7 @@ def load_firms(
             dry_run=dry_run,
             encoding=encoding,
             sheet=sheet,
+            columns=column_map(columns),
             progress=bar.stage,
         )
     with Answer(json) as answer:

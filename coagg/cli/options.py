@@ -32,6 +32,15 @@ class CountryCode(StrEnum):
     GB = "GB"
 
 
+def column_map(words: list[str] | None) -> dict[str, str] | None:
+    """The words of --map by column."""
+    if not words:
+        return None
+    from coagg.etl.firms.column_map import from_words
+
+    return from_words(words)
+
+
 def can_be_written(out: Path | None) -> Path | None:
     """The place to write to, refused before the work and not after it."""
     if out is None:
@@ -132,6 +141,15 @@ Layout = Annotated[
     typer.Option(
         help="Which column is which: the name of a layout (coagg layouts) or a csv file. "
         "Default: found by the headers."
+    ),
+]
+ColumnMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="COLUMN=HEADER",
+        help="Which header is which column of ours: lon=Longitude, industry=sic, @country=GB. "
+        "Repeat for more. It stands in front of the layout.",
     ),
 ]
 Sheet = Annotated[

@@ -5,6 +5,7 @@
 file = "survey_2013.csv"        # relative to this file
 survey_year = 2013
 country = "CN"                  # default CN; layout, datum, encoding as in `coagg load firms`
+map = { lon = "Longitude" }      # as --map of coagg load firms
 accept = "half of the firms: the survey's new threshold"  # only where the gate asks for it
 
 [[patents]]
@@ -55,6 +56,7 @@ class FirmFile:
     datum: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    map: dict[str, str] | None = None
     accept: str | None = None
 
 
@@ -183,6 +185,8 @@ def _one(path: Path, where: str, entry: Any, kind: type) -> Any:
         right = (
             isinstance(value, list)
             if "tuple" in stated
+            else isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+            if "dict" in stated
             else isinstance(value, int) and not isinstance(value, bool)
             if stated == "int"
             else isinstance(value, str)

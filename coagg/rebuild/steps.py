@@ -130,6 +130,7 @@ class Chain:
             "country": file.country,
             "encoding": file.encoding,
             "sheet": file.sheet,
+            "columns": file.map,
         }
 
         def run() -> str:

@@ -88,6 +88,7 @@ class DelimitedFile(TableFile):
         if blank is None:
             raise CoaggError(f"{path}: begins with blank lines; it needs a header line")
         begin, self.delimiter = self._find_header(lines, blank, fits)
+        self.header_line = begin + 1
         self.headers, header_lines = self._read_header(lines[begin:])
         self._skip_lines = begin + header_lines
         self.format = _FORMATS.get(self.delimiter, "txt") + (".gz" if gzipped else "")

@@ -225,8 +225,10 @@ class EncodingDetector:
     def _toss_up(self, path: Path | str, found: plausible_text.Guess) -> str:
         names = (found.encoding, *found.rivals)
         for line in self._sample:
-            read = {name: line.decode(codec_of(name), "replace")[:40] for name in names}
+            read = {name: line.decode(codec_of(name), "replace") for name in names}
             if len(set(read.values())) > 1:
+                begin = max(0, next(n for n, byte in enumerate(line) if byte > 127) - 20)
+                read = {name: text[begin : begin + 40] for name, text in read.items()}
                 told = "; ".join(f"{name} {text!r}" for name, text in read.items())
                 return (
                     f"{path}: its text may be in {' or '.join(names)}, which nothing in it tells "

@@ -104,6 +104,7 @@ class TableFile(ABC):
     encoding: str | None
     encoding_confidence: float | None = None
     sheet: str | None = None
+    header_line: int | None = None  # counted from 1, where the format has lines
     headers: list[str]
     sha256: str
     bytes: int

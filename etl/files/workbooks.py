@@ -66,6 +66,7 @@ class WorkbookFile(TypedFile):
                 "put the table there"
             )
         above = begins[chosen].header or 0
+        self.header_line = above + 1
         if above:
             self.notes.append(f"{above} rows above the header were left out")
         header = [column[above].as_py() for column in rows.columns]

@@ -81,6 +81,15 @@ def remedy(
     return f"{said}{' or '.join(names)}{more} puts {best:.0%} of them in {where}; "
 
 
+def fitting(table: TableFile, mapping: layouts.Mapping, country: str) -> list[str]:
+    """Datums of the systems that put the first rows, as they stand, into the country."""
+    sample = _numbers(table, mapping)
+    if len(sample.lon) == 0:
+        return []
+    found = candidates(sample.lon, sample.lat, points.country_box(country))
+    return [one.datum for one in found if not one.turned]
+
+
 def candidates(x: np.ndarray, y: np.ndarray, box: Box) -> list[Candidate]:
     """Systems that put most points (metres, n) into a country's box and their own area.
 

@@ -87,7 +87,8 @@ class Limits:
     """How far a year may move, by name of measure.
 
     A year of fewer than `least_rows` firms is no measure of another. A year with less than
-    `usable_codes` of its industry codes known never replaces one that has more.
+    `usable_codes` of its industry codes known never replaces one that has more, and is no first
+    load of a year either. Where no classification is there to know any, nothing is asked.
     """
 
     replaced: Mapping[str, Limit] = field(default_factory=lambda: dict(REPLACED))
@@ -130,6 +131,8 @@ class Finding:
         """The measure, before, after, and the limit, for an error message."""
         name = label(self.measure)
         before, after = told(self.measure, self.before), told(self.measure, self.after)
+        if self.before is None:
+            return f"{name} {after} ({self.limit} in {self.against})"
         return f"{name} {before} before, {after} now ({self.limit} against {self.against})"
 
 
@@ -240,12 +243,15 @@ def judge(
                 findings.append(
                     Finding(name, str(year.survey_year), getattr(year, name), after, str(crossed))
                 )
-    if replaced is not None and _hardly_known(new, limits) and not _hardly_known(replaced, limits):
+    better = replaced is None or not _hardly_known(replaced, limits)
+    asked = replaced is not None or new.known_codes_share is not None
+    if better and asked and _hardly_known(new, limits):
         findings = [found for found in findings if found.measure != "known_codes_share"]
         findings.insert(
             0,
             Finding(
-                "known_codes_share", "a year that can be used", replaced.known_codes_share,
+                "known_codes_share", "a year that can be used",
+                replaced.known_codes_share if replaced else None,
                 new.known_codes_share, f"at least {limits.usable_codes:.0%}",
             ),
         )  # fmt: skip
@@ -259,8 +265,11 @@ def enforce(
     country: str,
     sha256: str,
     accept: str | None,
+    unknown: str = "",
 ) -> str | None:
     """The reason for which the year is taken; None where none is needed.
+
+    `unknown` tells the codes that no classification knows, for a year that has too many.
 
     A reason speaks of one file: it is refused for another file of the year, so that one written
     into the list of a nightly rebuild does not open the gate for ever. Raises CoaggError.
@@ -271,6 +280,8 @@ def enforce(
         return None
     first, *more = verdict.findings
     year = f"{what}: not taken as {country} {verdict.new.survey_year}"
+    if unknown and first.measure == "known_codes_share":
+        year += f", {unknown}"
     if accept is None:
         also = f"; also {', '.join(label(f.measure) for f in more)}" if more else ""
         raise CoaggError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import psycopg
 from coagg.database import sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, refreshed, why
 from coagg.etl.files import FILE_READER_CODE, readers
-from coagg.etl.firms import FIRM_READER_CODE, layouts, scan
+from coagg.etl.firms import FIRM_READER_CODE, column_map, layouts, scan
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.spelling import FORMS
 from coagg.etl.reference import load as reference
@@ -52,9 +53,12 @@ def open_file(
     country: str | None,
     encoding: str | None = None,
     sheet: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Opened:
     """Open a file of firms; arguments and errors are those of `load_firms`."""
     named = layouts.load_layout(layout) if layout else None
+    if columns:
+        named = column_map.as_layout(columns, survey_year, named)
     stated = named.encoding(survey_year) if named else None
     known = [named] if named else [layouts.load_layout(name) for name in layouts.list_layouts()]
     table = readers.open_table(
@@ -64,7 +68,11 @@ def open_file(
         fits=lambda headers: any(one.missing(headers, survey_year) == [] for one in known),
     )
     chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
+    if columns:
+        column_map.check_found(columns, table.headers, path)
     mapping = chosen.map(table.headers, survey_year, file=path)
+    if columns and not layout and (told := column_map.told_own_names(columns, mapping)):
+        table.notes.append(told)
     country = country or mapping.country or "CN"
     stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
@@ -76,7 +84,8 @@ def open_file(
         table.notes.append("numbers are read with decimal commas, as its coordinates have them")
     if spelling.form:
         table.notes.append(f"coordinates are read as {spelling.form}: {FORMS[spelling.form]}")
-    not_found = chosen.not_found(table.headers, survey_year)
+    # a column looked for under its own name alone is not missed
+    not_found = chosen.not_found(table.headers, survey_year) if layout or not columns else {}
     return Opened(table, mapping, country, stated, not_found)
 
 
@@ -149,12 +158,13 @@ def why_load(
     cleaning: CleaningSettings | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> str | None:
     """Why `load_firms` would load the file; None when it would find it unchanged.
 
     Arguments and errors are those of `load_firms`; nothing is written.
     """
-    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet, columns)
     made_from = inputs(connection, opened, cleaning or CleaningSettings())
     return why_of(connection, opened.country, survey_year, made_from)
 

@@ -59,7 +59,7 @@ OUTPUT_UNITS = {
     "million_cny": 1_000.0,
     "hundred_million_cny": 100_000.0,
 }
-_SETTINGS = (
+SETTINGS = (
     "@about", "@country", "@datum", "@coordinates", "@output_unit", "@classification", "@encoding",
     "@id_digits",
 )  # fmt: skip
@@ -211,7 +211,7 @@ class Layout:
                     f"{file}: several headers read {header!r} but for case, width or blanks, and "
                     f"{column} is one of them: rename the others"
                 )
-        settings = {name: self.cell(name, heading) or None for name in _SETTINGS}
+        settings = {name: self.cell(name, heading) or None for name in SETTINGS}
         return Mapping(
             layout=self.name,
             survey_year=survey_year,
@@ -287,7 +287,8 @@ class Layout:
         return (
             f"{file}: layout {self.name} for {heading} does not find {'; '.join(hints)} among "
             f"its headers: {shown}{f' and {more} more' if more > 0 else ''}. "
-            "Name another --layout, or write one (coagg layouts shows how)"
+            "Name another --layout, or the headers: --map "
+            f"{missing[0]}=HEADER; coagg inspect says what each column seems to be"
         )
 
 
@@ -384,8 +385,8 @@ def _read_layout(path: Path) -> Layout:
     about = ""
     for row in rows[1:]:
         name = row[0].strip()
-        if name not in COLUMNS and name not in _SETTINGS:
-            near = difflib.get_close_matches(name, [*COLUMNS, *_SETTINGS], 1)
+        if name not in COLUMNS and name not in SETTINGS:
+            near = difflib.get_close_matches(name, [*COLUMNS, *SETTINGS], 1)
             hint = f"; do you mean {near[0]}?" if near else f"; rows are {', '.join(COLUMNS)}"
             raise CoaggError(f"{path}: row {name!r} is no column of ours{hint}")
         if name in cells:
@@ -396,6 +397,12 @@ def _read_layout(path: Path) -> Layout:
             about = row[1].strip() if len(row) > 1 else ""
         values = [cell.strip() for cell in row[2:]]
         cells[name] = dict(zip([year.heading for year in years], values, strict=False))
+    check_settings(path, cells)
+    return Layout(path.stem, path, hashlib.sha256(data).hexdigest(), about, years, cells)
+
+
+def check_settings(path: Path, cells: dict[str, dict[str, str]]) -> None:
+    """Raise CoaggError for a datum, a unit or a width of ids that is none."""
     for heading, value in cells.get("@datum", {}).items():
         words = value.split("|")
         lons = cells.get("lon", {}).get(heading, "").split("|")
@@ -420,7 +427,6 @@ def _read_layout(path: Path) -> Layout:
             raise CoaggError(
                 f"{path}: @id_digits of {heading} is {value!r}; write how many digits an id has"
             )
-    return Layout(path.stem, path, hashlib.sha256(data).hexdigest(), about, years, cells)
 
 
 def _year_columns(path: Path, headings: list[str]) -> tuple[YearColumn, ...]:

@@ -7,7 +7,7 @@ the old one's place together with the ledger row. A kill leaves the data base as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import axes, crs_proposal, datum_check, gate
+from coagg.etl.firms import axes, crs_proposal, datum_check, gate, layouts, remedies
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
 from coagg.etl.reference import load as reference
@@ -61,6 +61,14 @@ class LoadReport:
     accepted: str | None = None
 
 
+class NothingLeft(CoaggError):
+    """Every row of a file would be refused; `report` says for which reasons."""
+
+    def __init__(self, message: str, report: LoadReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 def load_firms(
     settings: Settings,
     path: Path,
@@ -75,12 +83,14 @@ def load_firms(
     dry_run: bool = False,
     encoding: str | None = None,
     sheet: str | None = None,
+    columns: Mapping[str, str] | None = None,
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
 
     `encoding` of its text: the layout's, or found out by what the text reads like; a toss-up is
-    an error. `sheet` of a workbook: the one that has the headers.
+    an error. `sheet` of a workbook: the one that has the headers. `columns` say which header is
+    which of our columns, {"lon": "Longitude", "industry": "sic"}, in front of the layout.
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
     settings changes nothing. A year that moves further than `limits` allow is taken only with a
@@ -89,7 +99,7 @@ def load_firms(
     cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
-    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet, columns)
     table, mapping, country = opened.table, opened.mapping, opened.country
 
     with database.connect(settings) as connection, YearLock(settings, country, survey_year):
@@ -141,7 +151,7 @@ def load_firms(
         for rule in ("20_duplicates", "30_place", "40_own_prefecture", "50_pile_ups"):
             progress(rule[3:].replace("_", " "), 0)
             database.run_file(connection, RULES / f"{rule}.sql")
-        _fill_received(connection, table)
+        _fill_received(connection, table, mapping)
         database.run_file(connection, RULES / "60_year.sql")
         progress("writing the year", 0)
         partition = _build_partition(connection, country, survey_year)
@@ -168,11 +178,13 @@ def load_firms(
             "columns_not_found": opened.not_found,
         }
         if report.rows_clean == 0:
-            said = crs_proposal.remedy(connection, table, mapping, country, survey_year)
-            raise CoaggError(
+            todo = crs_proposal.remedy(connection, table, mapping, country, survey_year)
+            connection.rollback()
+            raise NothingLeft(
                 f"{path}: every one of its {rows_read} rows would be refused "
-                f"({_with_examples(report)}); {said}"
-                f"is it layout {mapping.layout}, datum {datum}, country {country}?"
+                f"({_with_examples(report)}); {todo or remedies.remedy(report.reasons)}"
+                f"is it layout {mapping.layout}, datum {datum}, country {country}?",
+                report,
             )
         progress("comparing with other years", 0)
         year = sql.Identifier("clean", partition)
@@ -182,8 +194,9 @@ def load_firms(
             report.dry_run = True
             return report
         report.accepted = gate.enforce(
-            connection, report.verdict, str(path), country, table.sha256, accept
-        )
+            connection, report.verdict, str(path), country, table.sha256, accept,
+            scan.unknown_codes(code_sets),
+        )  # fmt: skip
         ledger.keep_file(settings, path, table.sha256)
         progress("swapping the year in", 0)
         _publish(connection, report, partition, table, made_from)
@@ -270,21 +283,29 @@ def _copy(
     return rows_read
 
 
-def _fill_received(connection: psycopg.Connection, table: readers.TableFile) -> None:
-    """Rows refused by the rules in SQL are kept as received too: read them from the file again."""
+def _fill_received(
+    connection: psycopg.Connection, table: readers.TableFile, mapping: layouts.Mapping
+) -> None:
+    """Rows refused by the rules in SQL are kept as received too: read them from the file again.
+
+    Of a point outside the country the text in the file is told as well, which may have been mended.
+    """
     wanted = connection.execute(
         "SELECT row_number FROM incoming_refused WHERE received IS NULL ORDER BY row_number"
     ).fetchall()
     if not wanted:
         return
     connection.execute(
-        "CREATE TEMP TABLE received_row (row_number integer, received jsonb) ON COMMIT DROP"
+        "CREATE TEMP TABLE received_row (row_number integer, received jsonb, point text) "
+        "ON COMMIT DROP"
     )
     with connection.cursor() as cursor, cursor.copy("COPY received_row FROM STDIN") as copy:
         for number, received in firm_rows.rows_as_received(table, [n for (n,) in wanted]):
-            copy.write_row((number, Jsonb(received)))
+            copy.write_row((number, Jsonb(received), firm_rows.told_point(received, mapping)))
     connection.execute(
-        "UPDATE incoming_refused AS refused SET received = found.received "
+        "UPDATE incoming_refused AS refused SET received = found.received, detail = CASE "
+        "WHEN reason = 'outside_country' THEN format('%s (WGS-84 %s)', found.point, detail) "
+        "ELSE detail END "
         "FROM received_row AS found WHERE refused.row_number = found.row_number"
     )
 

@@ -9,7 +9,7 @@ classification), `firm_batches` for the rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +47,7 @@ __all__ = [
     "firm_batches",
     "rows_as_received",
     "scan",
+    "told_point",
 ]
 
 FIRM_SCHEMA = pa.schema(
@@ -368,7 +369,7 @@ class _Cleaner:
                 reason = firm_points.REASONS[points.reason[place]]
                 names = [columns[name] for name in ("lon", "lat", "crs", "hemisphere")]
                 headers = [name for name in dict.fromkeys(names) if name is not None]
-            detail = ", ".join(f"{header} {_shown(row[header])}" for header in headers)
+            detail = _told(row, headers)
             number = int(self.row_numbers[place])
             rows.append((number, reason, detail, json.dumps(row, ensure_ascii=False)))
         for bad in self.batch.malformed:
@@ -396,6 +397,15 @@ def rows_as_received(
         if len(places):
             found = batch.table.take(pa.array(places)).to_pylist()
             yield from zip(numbers[places].tolist(), found, strict=True)
+
+
+def told_point(row: Mapping[str, str | None], mapping: layouts.Mapping) -> str:
+    """The coordinates of a row as the file has them, with their headers."""
+    return _told(row, [mapping.columns["lon"], mapping.columns["lat"]])
+
+
+def _told(row: Mapping[str, str | None], headers: Sequence[str | None]) -> str:
+    return ", ".join(f"{header} {_shown(row[header or ''])}" for header in dict.fromkeys(headers))
 
 
 def _shown(value: str | None) -> str:

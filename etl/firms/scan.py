@@ -83,6 +83,14 @@ class Scan:
     notes: tuple[str, ...] = ()
     named: Mapping[str, str | None] = field(default_factory=dict)
 
+    def unknown_codes(self, code_sets: Mapping[str, set[str]], most: int = 3) -> str:
+        """The codes met most often that the best classification does not know, with their rows."""
+        best = max(self.shares, key=lambda name: self.shares[name], default=None)
+        known = code_sets[best] if best else set()
+        counts = Counter({c: n for c, n in self.industry_codes.items() if c not in known})
+        told = ", ".join(f"{code[:30]!r} in {n} rows" for code, n in counts.most_common(most))
+        return f"codes that are not known: {told}" if told else "no row has an industry code"
+
 
 def coordinate_sample(
     table: TableFile,
@@ -102,7 +110,7 @@ def coordinate_sample(
     for batch in table.batches(columns=headers):
         found = located.locate(batch, mapping, country, datum)
         read = found.points
-        drawn = _random_keys(batch.row_numbers())
+        drawn = row_keys(batch.row_numbers())
         wanted = read.reason == firm_points.KEPT
         if len(keys) == points:
             wanted &= drawn < keys.max()
@@ -131,7 +139,7 @@ def coordinate_sample(
     return CoordinateSample(lon, lat, numbers, codes, texts["postal_code"], own, beside)
 
 
-def _random_keys(row_numbers: np.ndarray) -> np.ndarray:
+def row_keys(row_numbers: np.ndarray) -> np.ndarray:
     """A pseudo-random number for each row number (splitmix64), so that no order matters."""
     with np.errstate(over="ignore"):
         mixed = row_numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)

@@ -1,11 +1,14 @@
 """A year that moves too far is not taken unasked, and a dry run keeps nothing."""
 
+from pathlib import Path
+
 import pytest
 from test_firms import FINE, HEADER, load, one, survey
 
 from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl.firms import gate
+from coagg.etl.firms.load import load_firms
 
 ROWS = 400
 
@@ -62,6 +65,33 @@ def test_a_year_whose_codes_are_not_known_never_replaces_one_that_can_be_used(wh
     file.write_text(HEADER + "".join(lines))
     with pytest.raises(CoaggError, match=r"known codes share 100\.0% before, 0\.0% now"):
         load(whole, file)
+
+
+@pytest.mark.parametrize("code", ["XY", "食品制造业", ""])
+def test_a_first_year_whose_codes_are_not_known_is_taken_with_a_reason_only(
+    db_settings, tmp_path, code
+):
+    lines = [FINE.format(n=n).replace(",3610,", f",{code},") for n in range(60)]
+    file = tmp_path / "codes.csv"
+    file.write_text(HEADER + "".join(lines))
+    with pytest.raises(CoaggError) as error:
+        load(db_settings, file)
+    shown = f"codes that are not known: {code!r} in 60 rows" if code else "no row has an industry"
+    assert shown in str(error.value)
+    assert "known codes share 0.0% (at least 50% in a year that can be used)" in str(error.value)
+    assert clean(db_settings) == 0
+    report = load(db_settings, file, accept="codes come later")
+    assert report.accepted == "codes come later"
+    assert clean(db_settings) == 60
+
+
+def test_texts_in_place_of_codes_do_not_replace_a_year(db_settings):
+    """A file of texts, too small for any other measure to judge it."""
+    strangers = Path(__file__).parents[2] / "data" / "strangers"
+    load_firms(db_settings, strangers / "files_plain.csv", 2013, layout="demo")
+    with pytest.raises(CoaggError, match=r"'食品制造业' in 60 rows: known codes share 100"):
+        load_firms(db_settings, strangers / "files_industry_unknown.csv", 2013, layout="demo")
+    assert clean(db_settings) == 60
 
 
 def test_another_unit_of_output_is_seen(whole, tmp_path):

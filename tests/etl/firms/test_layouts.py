@@ -150,7 +150,7 @@ def test_unmapped_file_gets_its_headers_and_the_nearest_names():
     assert "nearest: 'longtitude'" in text
     assert "industry_code (known as SIC3; nearest: 'sic3code')" in text
     assert "among its headers: longtitude, Latitude, city, sic3code." in text
-    assert "coagg layouts" in text
+    assert "--map lon=HEADER; coagg inspect says" in text
     assert "\n" not in text
 
 
