@@ -89,7 +89,7 @@ def check_held(path: Path, size: int) -> None:
         raise too_large(path, "has", size, most)
 
 
-def check_workbook(path: Path) -> None:
+def check_workbook(path: Path, kind: str = "xlsx") -> None:
     """Refuse a workbook whose parts unpack to too much, or whose cells or sheets are too large.
 
     Sizes are counted by unpacking, not believed: a directory may lie. Raises CoaggError.
@@ -120,7 +120,7 @@ def check_workbook(path: Path) -> None:
                     )
     except (zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError) as fault:
         raise CoaggError(
-            f"{path}: is a damaged or truncated xlsx file ({fault}); fetch it again"
+            f"{path}: is a damaged or truncated {kind} file ({fault}); fetch it again"
         ) from None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,10 @@ import pyarrow.compute as pc
 from coagg.errors import CoaggError
 from coagg.etl.files import limits
 from coagg.etl.files.encodings import NUL_RECEIVED
-from coagg.etl.files.text_records import Malformed, as_malformed
+from coagg.etl.files.text_records import Malformed, Stream, as_malformed
+
+if TYPE_CHECKING:
+    from coagg.etl.files.packed import Source
 
 MOST_ABOVE = 30  # rows above the header
 MAX_COLUMNS = 4096
@@ -72,12 +75,12 @@ class FileState(NamedTuple):
 class HashedFile:
     """A file that is hashed while it is read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Stream) -> None:
         self._file = file
         self._sha256 = hashlib.sha256()
         self.bytes = 0
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """Read like a binary file."""
         data = self._file.read(size)
         self._sha256.update(data)
@@ -97,21 +100,47 @@ class TableFile(ABC):
     `headers` as received (a column without one is called "(column 3)"), `encoding` of its text or
     None where the format knows, `encoding_confidence` how sure it is (0 to 1), `format` (csv, xlsx,
     dta, parquet, with .gz where compressed), `sha256` and `bytes` of the file as received,
-    `notes` what its reader must tell the user.
+    `notes` what its reader must tell the user. Where rows have a geometry, `point` names the
+    columns of its longitude and latitude, and `crs` is the datum the file states for them.
     """
 
     format: str
     encoding: str | None
     encoding_confidence: float | None = None
     sheet: str | None = None
+    point: tuple[str, str] | None = None
+    crs: str | None = None
     headers: list[str]
     sha256: str
     bytes: int
 
-    def __init__(self, path: Path, state: FileState) -> None:
+    def __init__(self, path: Path, state: FileState, source: Source) -> None:
         self.path = path
         self.notes: list[str] = []
+        self.source = source
         self._state = state
+
+    @property
+    def twice(self) -> list[str]:
+        """Headers that several columns have; all but the first are told by their number."""
+        return [
+            first
+            for n, header in enumerate(self.headers, start=1)
+            if (first := header.removesuffix(_numbered("", n))) != header and first in self.headers
+        ]
+
+    def refuse_twice(self, used: Iterable[str | None]) -> None:
+        """Raise CoaggError where a header that is used stands over several columns."""
+        wanted = set(used)
+        if found := [header for header in dict.fromkeys(self.twice) if header in wanted]:
+            raise CoaggError(
+                f"{self.path}: several columns are headed {', '.join(map(repr, found))}, which is "
+                "used; rename all but one in the file"
+            )
+
+    def tell_once(self, notes: Iterable[str]) -> None:
+        """Add notes that are not there yet, as each reading of the file finds them again."""
+        self.notes += [note for note in notes if note not in self.notes]
 
     def batches(self, rows: int = 50_000, columns: Sequence[str] | None = None) -> Iterator[Batch]:
         """Read the file from its beginning; each batch but the last holds `rows` rows.
@@ -135,6 +164,8 @@ class TableFile(ABC):
                     first, held = first + rows, held - rows
         except OSError as fault:
             raise unreadable(self.path, fault) from None
+        except CoaggError as error:
+            raise self.source.renamed(error) from None
         if held:
             yield _cut(first, held, tables, malformed)
         elif first == 1:
@@ -182,7 +213,15 @@ def open_binary(path: Path) -> BinaryIO:
 
 
 def checked_headers(path: Path, received: Sequence[str | None]) -> list[str]:
-    """Headers without blanks around them, each column named once. Raises CoaggError."""
+    """Headers without blanks around them, all different: a second one gets its column's number.
+
+    Raises CoaggError.
+
+    Examples
+    --------
+    >>> checked_headers(Path("a.csv"), [" id", "note", None, "note"])
+    ['id', 'note', '(column 3)', 'note (column 4)']
+    """
     if len(received) > MAX_COLUMNS:
         raise CoaggError(
             f"{path}: its first line has {len(received)} fields, more than {MAX_COLUMNS}; "
@@ -190,13 +229,22 @@ def checked_headers(path: Path, received: Sequence[str | None]) -> list[str]:
         )
     stripped = [(header or "").strip() for header in received]
     headers = [header or f"(column {n})" for n, header in enumerate(stripped, start=1)]
-    twice = sorted({header for header in headers if headers.count(header) > 1})
-    if twice:
+    seen: set[str] = set()
+    for n, header in enumerate(headers, start=1):
+        if header in seen:
+            headers[n - 1] = _numbered(header, n)
+        seen.add(headers[n - 1])
+    if len(seen) < len(headers):  # a header that reads like the number of another one
+        twice = sorted({header for header in headers if headers.count(header) > 1})
         raise CoaggError(
             f"{path}: several columns are headed {', '.join(map(repr, twice))}; "
             "rename all but one in the file"
         )
     return headers
+
+
+def _numbered(header: str, number: int) -> str:
+    return f"{header} (column {number})"
 
 
 def without_nul(table: pa.Table, first_row: int) -> tuple[pa.Table, list[Malformed]]:

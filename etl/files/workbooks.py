@@ -1,4 +1,4 @@
-"""Excel workbooks: which sheet holds the table, and what its cells hold that is no value."""
+"""Workbooks of Excel and OpenDocument: which sheet holds the table, and what its cells hold that is no value."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from coagg.errors import CoaggError
 from coagg.etl.files import limits
+from coagg.etl.files.packed import Source
 from coagg.etl.files.table_file import MOST_ABOVE, FileState, Fits, checked_headers, without_nul
 from coagg.etl.files.text_records import Malformed
 from coagg.etl.files.typed_files import TypedFile, text_table
@@ -27,23 +28,33 @@ _TYPE = re.compile(rb"""\st=(["'])([a-zA-Z]*)\1""")
 
 
 class WorkbookFile(TypedFile):
-    """One sheet of an Excel workbook: the named one, or the one that has the table.
+    """One sheet of a workbook, xlsx, xlsb, xls or ods: the named one, or the one that has the table.
 
     The library reads a sheet whole, so memory grows with it (some 100 bytes a cell while opening).
     Rows without any value are no rows. An error and a formula whose value was never stored come
     out as their text (#N/A, =F2*3), so that they are flagged where a value is needed.
     """
 
-    format = "xlsx"
-
     def __init__(
-        self, path: Path, state: FileState, sheet: str | None = None, fits: Fits | None = None
+        self,
+        path: Path,
+        state: FileState,
+        source: Source,
+        kind: str = "xlsx",
+        sheet: str | None = None,
+        fits: Fits | None = None,
+        header_line: int | None = None,
     ) -> None:
         """Read a sheet; `fits` says whether headers are those of the table. Raises CoaggError."""
-        super().__init__(path, state)
-        limits.check_workbook(path)
+        self.format = kind + source.suffix
+        super().__init__(path, state, source)
+        limits.check_held(path, self.data.stat().st_size)
+        if kind != "xls":
+            limits.check_workbook(self.data, kind)
         with self.library():
-            data, shown = with_shown_cells(path.read_bytes())
+            data, shown = self.data.read_bytes(), 0
+            if kind == "xlsx":
+                data, shown = with_shown_cells(data)
             workbook = fastexcel.read_excel(data)
             names = list(workbook.sheet_names)
             if sheet is not None and sheet not in names:
@@ -66,6 +77,8 @@ class WorkbookFile(TypedFile):
                 "put the table there"
             )
         above = begins[chosen].header or 0
+        if header_line is not None:
+            above = min(header_line, rows.num_rows) - 1
         if above:
             self.notes.append(f"{above} rows above the header were left out")
         header = [column[above].as_py() for column in rows.columns]
@@ -101,7 +114,7 @@ class WorkbookFile(TypedFile):
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
         for start in range(0, self._rows.num_rows, rows):
             part = self._rows.select(columns).slice(start, rows)
-            yield without_nul(text_table(part, self.path), start + 1)
+            yield without_nul(text_table(part), start + 1)
 
 
 class _Beginning:
