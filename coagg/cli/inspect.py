@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coagg.cli.counts import Counted, rows_table
-from coagg.cli.options import CountryCode, Encoding, InputFile, Json, Layout, Sheet, SurveyYear
+from coagg.cli.options import (
+    CountryCode,
+    Encoding,
+    HeaderLine,
+    InputFiles,
+    Json,
+    Layout,
+    Sheet,
+    SurveyYear,
+)
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
@@ -18,7 +27,7 @@ STOPPED = "nothing was changed"
 
 
 def inspect(
-    file: InputFile,
+    files: InputFiles,
     survey_year: SurveyYear,
     layout: Layout = None,
     datum: Annotated[
@@ -32,6 +41,7 @@ def inspect(
     ] = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
+    header_line: HeaderLine = None,
     json: Json = False,
 ) -> None:
     """Compare a survey file with the year it would replace and with its neighbours. Keep nothing.
@@ -44,9 +54,9 @@ def inspect(
     configured = prepared()
     with progress("opening", STOPPED) as bar:
         report = firms.load_firms(
-            configured, file, survey_year, layout=layout, datum=datum,
+            configured, files, survey_year, layout=layout, datum=datum,
             country=country.value if country else None, dry_run=True,
-            encoding=encoding, sheet=sheet, progress=bar.stage,
+            encoding=encoding, sheet=sheet, header_line=header_line, progress=bar.stage,
         )  # fmt: skip
     assert report.verdict is not None
     with Answer(json) as answer:

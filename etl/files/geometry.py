@@ -157,7 +157,9 @@ class System:
         if self._custom is None or not set(point) <= set(table.column_names):
             return table
         columns = [table[header].combine_chunks() for header in point]
-        for header, moved in zip(point, to_wgs84(*columns, self._custom), strict=True):
+        for header, moved in zip(
+            point, to_wgs84(columns[0], columns[1], self._custom), strict=True
+        ):
             table = table.set_column(table.column_names.index(header), header, moved)
         return table
 
@@ -167,7 +169,9 @@ def to_wgs84(lon: pa.Array, lat: pa.Array, system: pyproj.CRS) -> tuple[pa.Array
     transform = pyproj.Transformer.from_crs(system, "EPSG:4326", always_xy=True).transform
     plain = r"^[-+0-9.eE]+$"
     numbers = [pc.if_else(pc.match_substring_regex(one, plain), one, _NULL) for one in (lon, lat)]
-    moved = transform(*(one.cast(pa.float64()).to_numpy(zero_copy_only=False) for one in numbers))
+    moved = transform(
+        *(values.cast(pa.float64()).to_numpy(zero_copy_only=False) for values in numbers)
+    )
     out = []
     for text, number, values in zip((lon, lat), numbers, moved, strict=True):
         new = pa.array(values, pa.float64()).cast(pa.string())

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from coagg.errors import CoaggError
 from coagg.etl.files import limits
-from coagg.etl.files.table_file import HashedFile, open_binary
+from coagg.etl.files.received import HashedFile, open_binary
 
 ZIP = b"PK\x03\x04"
 _KINDS = (
@@ -37,6 +37,17 @@ _DAMAGED = (
     NotImplementedError, RuntimeError, OverflowError, MemoryError, AttributeError, KeyError,
 )  # fmt: skip
 _CHUNK = 1 << 20
+
+
+def kind_of(start: bytes) -> str:
+    """How a file with these first bytes is packed; empty where it is not.
+
+    Examples
+    --------
+    >>> kind_of(b"\\x1f\\x8b\\x08"), kind_of(b"a,b")
+    ('gz', '')
+    """
+    return next((kind for mark, kind in _KINDS if start.startswith(mark)), "")
 
 
 class Stream:
@@ -62,9 +73,8 @@ class Stream:
             unpacked = pa.CompressedInputStream(raw, "zstd")
         else:
             self._files = [open_binary(path)]
-            unpacked = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[kind](
-                self._files[0], "rb"
-            )
+            unpacking: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+            unpacked = unpacking[kind](self._files[0], "rb")
         return limits.Counted(path, unpacked, path.stat().st_size)
 
     def read(self, size: int, /) -> bytes:
@@ -89,7 +99,7 @@ class Source:
         Raises CoaggError for an archive whose table is not told.
         """
         self.path = path
-        self.kind = next((kind for mark, kind in _KINDS if start.startswith(mark)), "")
+        self.kind = kind_of(start)
         self.member: str | None = None
         self.workbook: str | None = None
         self._names: list[str] = []
@@ -142,20 +152,19 @@ class Source:
 
     def _choose(self, member: str | None) -> str:
         names = [name for name in self._names if not _is_hidden(name)]
-        stems = {name[:-4].lower() for name in names if name.lower().endswith(".shp")}
-        tables = [name for name in names if not _is_shape_part(name, stems)]
+        found = tables(names)
         if member is not None:
             if member not in names:
-                raise CoaggError(f"{self.path}: has no {member}; there are {_told(tables)}")
+                raise CoaggError(f"{self.path}: has no {member}; there are {_told(found)}")
             return member
-        if not tables:
+        if not found:
             raise CoaggError(f"{self.path}: is a zip archive with no file in it")
-        if len(tables) > 1:
-            first = f"{self.path.name}/{tables[0]}"
+        if len(found) > 1:
+            first = f"{self.path.name}/{found[0]}"
             raise CoaggError(
-                f"{self.path}: holds several files, {_told(tables)}; name one, as in {first}"
+                f"{self.path}: holds several files, {_told(found)}; name one, as in {first}"
             )
-        return tables[0]
+        return found[0]
 
     def hashed(self) -> tuple[str, int]:
         """Hash and size of the file as received."""
@@ -235,6 +244,18 @@ def split(path: Path) -> tuple[Path, str | None]:
         except OSError:
             break
     return path, None
+
+
+def tables(names: list[str]) -> list[str]:
+    """Names of files without those that only belong to a shapefile among them.
+
+    Examples
+    --------
+    >>> tables(["a.shp", "a.dbf", "a.shx", "b.dbf"])
+    ['a.shp', 'b.dbf']
+    """
+    stems = {name[:-4].lower() for name in names if name.lower().endswith(".shp")}
+    return [name for name in names if not _is_shape_part(name, stems)]
 
 
 def _is_hidden(name: str) -> bool:

@@ -7,11 +7,12 @@ so that rows read = rows in tables + malformed rows, always.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from coagg.errors import CoaggError
-from coagg.etl.files import arrow_files, encodings, packed, statistics_files, vector_files
+from coagg.etl.files import arrow_files, encodings, packed, parts, statistics_files, vector_files
 from coagg.etl.files.delimited import DelimitedFile
 from coagg.etl.files.json_files import JsonFile, looks_like_json
 from coagg.etl.files.packed import Source
@@ -22,8 +23,8 @@ from coagg.etl.files.workbooks import WorkbookFile
 __all__ = ["Batch", "Malformed", "TableFile", "open_table"]
 
 READ_FORMATS = (
-    "csv, tsv, txt, xlsx, xlsb, xls, ods, dta, sav, sas7bdat, xpt, parquet, feather, gpkg, geojson, "
-    "shp, fgb, dbf, json, jsonl (also in zip, gz, bz2, xz, zst)"
+    "csv, tsv, txt, xlsx, xlsb, xls, ods, dta, sav, sas7bdat, xpt, parquet, feather, "
+    "gpkg, geojson, shp, fgb, dbf, json, jsonl (also in zip, gz, bz2, xz, zst)"
 )
 _SNIFFED_BYTES = 65_536
 # Control characters, and their share, above which bytes are no text.
@@ -53,14 +54,14 @@ class _Asked(NamedTuple):
 
 
 def open_table(
-    path: Path | str,
+    path: Path | str | Sequence[Path],
     encoding: str | None = None,
     *,
     sheet: str | None = None,
     fits: Fits | None = None,
     header_line: int | None = None,
 ) -> TableFile:
-    """Open a table for reading.
+    """Open a table for reading: a file, or several files or a folder of files as one.
 
     A file in a zip is named behind it (archive.zip/member.csv) unless it is the only one.
     `encoding` of its text and `sheet` of a workbook (or layer of a map) are found out by default;
@@ -70,16 +71,23 @@ def open_table(
     Raises CoaggError in one line when there is no readable file, it is empty, its format or
     encoding is not known, it is damaged, or it has no rows under one header.
     """
-    path, member = packed.split(Path(path))
+    paths = [Path(path)] if isinstance(path, Path | str) else list(path)
+    stated = encodings.checked(encoding) if encoding else None
+    asked = _Asked(stated, sheet, fits, header_line)
+    found = [_open_one(file, asked) for file in parts.files_of(paths)]
+    return found[0] if len(found) == 1 else parts.PartsFile(found)
+
+
+def _open_one(path: Path, asked: _Asked) -> TableFile:
+    path, member = packed.split(path)
     state = FileState.of(path)
     with open_binary(path) as file:
         start = file.read(_SNIFFED_BYTES)
     if not start:
         raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-    stated = encodings.checked(encoding) if encoding else None
     source = Source(path, start, member)
     try:
-        table = _open(path, state, source, start, _Asked(stated, sheet, fits, header_line))
+        table = _open(path, state, source, start, asked)
     except CoaggError as error:
         raise source.renamed(error) from None
     table.check_unchanged()
@@ -91,6 +99,8 @@ def _open(path: Path, state: FileState, source: Source, start: bytes, asked: _As
         start = source.start(_SNIFFED_BYTES)
         if not start.strip():
             raise CoaggError(f"{path}: is empty; it needs a header line and rows")
+        if packed.kind_of(start) not in ("", "zip"):
+            raise CoaggError(f"{path}: is packed twice; unpack it first")
     workbook = source.workbook or _workbook(source, start)
     kind = vector_files.format_of(start)
     if asked.sheet is not None and not (workbook or kind in ("gpkg", "fgb")):

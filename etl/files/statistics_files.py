@@ -48,8 +48,8 @@ def format_of(start: bytes) -> str | None:
 class StatisticsFile(TypedFile):
     """A file of Stata, SPSS or SAS, of any version that pyreadstat reads.
 
-    Versions of Stata before 118 do not say their encoding, and newer ones are wrong about it when old
-    files were converted. So text is read byte for byte (as Latin-1) and decoded here, in the
+    Versions of Stata before 118 do not say their encoding, and newer ones are wrong about it when
+    old files were converted. So text is read byte for byte (as Latin-1) and decoded here, in the
     encoding that fits all text of the file. Dates come out as 2005-12-31, 2005-12, 2005-Q4 or 2005.
     A column with value labels comes out as its labels where these are the codes (`_labels`).
     """

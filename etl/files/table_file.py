@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +14,15 @@ import pyarrow.compute as pc
 from coagg.errors import CoaggError
 from coagg.etl.files import limits
 from coagg.etl.files.encodings import NUL_RECEIVED
-from coagg.etl.files.text_records import Malformed, Stream, as_malformed
-
-if TYPE_CHECKING:
-    from coagg.etl.files.packed import Source
+from coagg.etl.files.packed import Source
+from coagg.etl.files.received import FileState as FileState
+from coagg.etl.files.received import HashedFile as HashedFile
+from coagg.etl.files.received import open_binary as open_binary
+from coagg.etl.files.received import unreadable
+from coagg.etl.files.text_records import Malformed, as_malformed
 
 MOST_ABOVE = 30  # rows above the header
 MAX_COLUMNS = 4096
-_READ_BYTES = 1 << 20
 
 
 class Batch(NamedTuple):
@@ -31,15 +30,18 @@ class Batch(NamedTuple):
 
     `table` has a string column for each header, null where the file holds nothing, and the rows
     that could be split into fields; `malformed` has the others. Together they are numbered from
-    `first_row` on without a gap.
+    `first_row` on without a gap, unless `numbers` says which rows `table` has.
     """
 
     first_row: int
     table: pa.Table
     malformed: list[Malformed]
+    numbers: np.ndarray | None = None
 
     def row_numbers(self) -> np.ndarray:
         """Row number of each row of `table`, int32."""
+        if self.numbers is not None:
+            return self.numbers
         count = self.table.num_rows + len(self.malformed)
         numbers = np.arange(self.first_row, self.first_row + count, dtype=np.int32)
         return np.delete(numbers, [bad.row_number - self.first_row for bad in self.malformed])
@@ -47,51 +49,6 @@ class Batch(NamedTuple):
 
 # Whether a line of cells holds the headers wanted.
 Fits = Callable[[Sequence[str]], bool]
-
-
-class FileState(NamedTuple):
-    """What changes when somebody writes to a file, or puts another in its place."""
-
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> FileState:
-        """State of the file now. Raises CoaggError when it is no readable file."""
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            raise CoaggError(f"{path}: no such file; check the name") from None
-        except OSError as fault:
-            raise unreadable(path, fault) from None
-        if stat.S_ISDIR(found.st_mode):
-            raise CoaggError(f"{path}: is a directory; name one of the files in it")
-        if not stat.S_ISREG(found.st_mode):
-            raise CoaggError(f"{path}: is no regular file; save its content to one first")
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-class HashedFile:
-    """A file that is hashed while it is read."""
-
-    def __init__(self, file: Stream) -> None:
-        self._file = file
-        self._sha256 = hashlib.sha256()
-        self.bytes = 0
-
-    def read(self, size: int, /) -> bytes:
-        """Read like a binary file."""
-        data = self._file.read(size)
-        self._sha256.update(data)
-        self.bytes += len(data)
-        return data
-
-    def finish(self) -> tuple[str, int]:
-        """Hash what is left too; returns sha256 and size of the whole file."""
-        while self.read(_READ_BYTES):
-            pass
-        return self._sha256.hexdigest(), self.bytes
 
 
 class TableFile(ABC):
@@ -114,10 +71,11 @@ class TableFile(ABC):
     sha256: str
     bytes: int
 
-    def __init__(self, path: Path, state: FileState, source: Source) -> None:
+    def __init__(self, path: Path, state: FileState, source: Source | None = None) -> None:
         self.path = path
+        self.name = path.name
         self.notes: list[str] = []
-        self.source = source
+        self.source = source or Source(path, b"")
         self._state = state
 
     @property
@@ -137,6 +95,10 @@ class TableFile(ABC):
                 f"{self.path}: several columns are headed {', '.join(map(repr, found))}, which is "
                 "used; rename all but one in the file"
             )
+
+    def received(self) -> list[tuple[Path, str]]:
+        """Each file of the table and its hash."""
+        return [(self.path, self.sha256)]
 
     def tell_once(self, notes: Iterable[str]) -> None:
         """Add notes that are not there yet, as each reading of the file finds them again."""
@@ -195,21 +157,6 @@ class TableFile(ABC):
         return CoaggError(
             f"{self.path}: changed while it was read; try again when nobody writes to it"
         )
-
-
-def unreadable(path: Path, fault: OSError) -> CoaggError:
-    """The error of the operating system in one line."""
-    if isinstance(fault, PermissionError):
-        return CoaggError(f"{path}: no permission to read it; ask its owner, or chmod it")
-    return CoaggError(f"{path}: cannot be read: {fault.strerror or fault}")
-
-
-def open_binary(path: Path) -> BinaryIO:
-    """Open for reading. Raises CoaggError."""
-    try:
-        return path.open("rb")
-    except OSError as fault:
-        raise unreadable(path, fault) from None
 
 
 def checked_headers(path: Path, received: Sequence[str | None]) -> list[str]:

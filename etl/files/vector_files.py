@@ -71,6 +71,7 @@ class VectorFile(TypedFile):
         self.format = kind + source.suffix
         super().__init__(path, state, source)
         self._dbf = kind in ("shp", "dbf")
+        self._received = [(path, self.sha256)]
         self._beside: list[tuple[Path, FileState]] = []
         if self._dbf:
             self._with_parts(kind)
@@ -121,7 +122,12 @@ class VectorFile(TypedFile):
                 digest.update(f"{suffix} {part[0]}".encode())
                 self.bytes += part[1]
                 self._beside.append((file, FileState.of(file)))
+                self._received.append((file, part[0]))
         self.sha256 = digest.hexdigest()
+
+    def received(self) -> list[tuple[Path, str]]:
+        """Each file of a shapefile and its hash."""
+        return self._received
 
     def check_unchanged(self) -> None:
         """Raise CoaggError when a part of the file is no longer what was opened."""
@@ -165,16 +171,15 @@ class VectorFile(TypedFile):
         spatial = [layer for layer in holding if layer.shape is not None]
         chosen = (fitting or spatial or holding)[0]
         own = sorted(_shown(chosen))
-        same = [
-            one for one in layers if one is not chosen and one.rows and sorted(_shown(one)) == own
-        ]
+        rest = [layer for layer in layers if layer is not chosen]
+        same = [layer for layer in rest if layer.rows and sorted(_shown(layer)) == own]
         if same:
             raise CoaggError(
                 f"{self.path}: layer {', '.join(one.name for one in same)[:200]} holds more rows "
                 f"under the same header ({sum(one.rows for one in same)}); put all into one layer, "
                 f"or read one of them: --sheet {chosen.name!r}"
             )
-        others = ", ".join(f"{one.name} ({one.rows} rows)" for one in layers if one is not chosen)
+        others = ", ".join(f"{one.name} ({one.rows} rows)" for one in rest)
         if others:
             self.notes.append(
                 f"layer {chosen.name} was read; not read: {others[:200]} "

@@ -1,4 +1,4 @@
-"""Workbooks of Excel and OpenDocument: which sheet holds the table, and what its cells hold that is no value."""
+"""Workbooks: which sheet holds the table, and what its cells hold that is no value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPE = re.compile(rb"""\st=(["'])([a-zA-Z]*)\1""")
 
 
 class WorkbookFile(TypedFile):
-    """One sheet of a workbook, xlsx, xlsb, xls or ods: the named one, or the one that has the table.
+    """One sheet of a workbook (xlsx, xlsb, xls, ods): the named one, or the one with the table.
 
     The library reads a sheet whole, so memory grows with it (some 100 bytes a cell while opening).
     Rows without any value are no rows. An error and a formula whose value was never stored come

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import psycopg
 from coagg.database import sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, refreshed, why
 from coagg.etl.files import FILE_READER_CODE, readers
-from coagg.etl.firms import FIRM_READER_CODE, layouts, scan
+from coagg.etl.firms import FIRM_READER_CODE, layouts, scan, years
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.reference import load as reference
 from coagg.settings import SQL
@@ -44,13 +45,14 @@ class Opened:
 
 
 def open_file(
-    path: Path,
+    path: Path | Sequence[Path],
     survey_year: int,
     layout: str | None,
     datum: str | None,
     country: str | None,
     encoding: str | None = None,
     sheet: str | None = None,
+    header_line: int | None = None,
 ) -> Opened:
     """Open a file of firms; arguments and errors are those of `load_firms`."""
     named = layouts.load_layout(layout) if layout else None
@@ -61,19 +63,47 @@ def open_file(
         encoding or stated,
         sheet=sheet,
         fits=lambda headers: any(one.missing(headers, survey_year) == [] for one in known),
+        header_line=header_line or (named.header_line(survey_year) if named else None),
     )
-    chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
-    mapping = chosen.map(table.headers, survey_year, file=path)
+    file = table.path
+    chosen = named or layouts.detect_layout(table.headers, survey_year, file=file)
+    mapping = chosen.map(table.headers, survey_year, file=file, point=table.point)
+    table.refuse_twice(mapping.columns.values())
     if scan.has_decimal_commas(table, mapping):
         mapping = replace(mapping, decimal_comma=True)
         table.notes.append("numbers are read with decimal commas, as its coordinates have them")
     country = country or mapping.country or "CN"
-    stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
+    uses_geometry = table.point == (mapping.columns["lon"], mapping.columns["lat"])
+    own = table.crs if uses_geometry else None
+    stated = datum or own or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
         stated = stated.upper() if stated.lower().startswith("epsg:") else stated
         firm_rows.check_datum(country, stated)
     not_found = chosen.not_found(table.headers, survey_year)
     return Opened(table, mapping, country, stated, not_found)
+
+
+def years_of(
+    path: Path | Sequence[Path],
+    layout: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    header_line: int | None = None,
+) -> list[int]:
+    """The survey years that a file states row by row; arguments are those of `load_firms`."""
+    named = layouts.load_layout(layout) if layout else None
+    known = [named] if named else [layouts.load_layout(name) for name in layouts.list_layouts()]
+    first = named.years[0].first if named else None
+    table = readers.open_table(
+        path,
+        encoding or (named.encoding(first) if named and first else None),
+        sheet=sheet,
+        fits=lambda headers: any(
+            one.missing(headers, year.first) == [] for one in known for year in one.years
+        ),
+        header_line=header_line or (named.header_line(first) if named and first else None),
+    )
+    return years.stated_years(table, known)
 
 
 def inputs(
@@ -136,7 +166,7 @@ def _is_there(connection: psycopg.Connection, country: str, survey_year: int) ->
 
 def why_load(
     connection: psycopg.Connection,
-    path: Path,
+    path: Path | Sequence[Path],
     survey_year: int,
     *,
     layout: str | None = None,
@@ -145,12 +175,13 @@ def why_load(
     cleaning: CleaningSettings | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
+    header_line: int | None = None,
 ) -> str | None:
     """Why `load_firms` would load the file; None when it would find it unchanged.
 
     Arguments and errors are those of `load_firms`; nothing is written.
     """
-    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
+    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet, header_line)
     made_from = inputs(connection, opened, cleaning or CleaningSettings())
     return why_of(connection, opened.country, survey_year, made_from)
 
