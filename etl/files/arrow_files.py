@@ -118,9 +118,7 @@ class ColumnFile(TypedFile):
             lon, lat = text_table(pa.table(both, names=list("xy"))).columns
         else:
             lon, lat = self._points.of_wkb(flat.combine_chunks())
-        for header, values in zip(self.point, (lon, lat), strict=True):
-            table = table.append_column(header, values)
-        return self._system.of_table(table, self.point)
+        return self._system.with_point(table, self.point, (lon, lat))
 
 
 class ParquetFile(ColumnFile):

@@ -152,6 +152,13 @@ class System:
         self.datum = "wgs84"
         self.notes.append(f"points were turned to WGS-84 from {self._custom.name[:60]}")
 
+    def with_point(
+        self, table: pa.Table, point: tuple[str, str], both: tuple[Any, Any]
+    ) -> pa.Table:
+        """A table (which may have no columns) with two more: `both` in `datum`, named `point`."""
+        names = [*table.column_names, *point]
+        return self.of_table(pa.table([*table.columns, *both], names=names), point)
+
     def of_table(self, table: pa.Table, point: tuple[str, str]) -> pa.Table:
         """A table whose columns `point` are in `datum`; as it is where it lacks one of them."""
         if self._custom is None or not set(point) <= set(table.column_names):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,12 +17,18 @@ import pyogrio.raw
 from coagg.errors import CoaggError
 from coagg.etl.files import encodings, geometry, limits
 from coagg.etl.files.packed import SHAPE_PARTS, Source
-from coagg.etl.files.table_file import FileState, Fits, checked_headers, without_nul
+from coagg.etl.files.received import FileState, open_binary
+from coagg.etl.files.table_file import Fits, checked_headers, without_nul
 from coagg.etl.files.text_records import Malformed
 from coagg.etl.files.typed_files import TypedFile, is_bytes, text_table
 
 _DBF_VERSIONS = (0x03, 0x30, 0x31, 0x43, 0x63, 0x83, 0x8B, 0xCB, 0xF5)
 MOST_LAYERS = 1_000
+# The drivers of GDAL that may read a format, and names they know it by.
+_DRIVERS = {
+    "gpkg": (("GPKG", "SQLite"), (".gpkg", ".sqlite")), "fgb": (("FlatGeobuf",), (".fgb",)),
+    "shp": (("ESRI Shapefile",), (".shp",)), "dbf": (("ESRI Shapefile",), (".dbf",)),
+}  # fmt: skip
 
 
 def format_of(start: bytes) -> str | None:
@@ -71,6 +78,9 @@ class VectorFile(TypedFile):
         self.format = kind + source.suffix
         super().__init__(path, state, source)
         self._dbf = kind in ("shp", "dbf")
+        self._drivers, suffixes = _DRIVERS[kind]
+        if not self._dbf and self.data.suffix.lower() not in suffixes:
+            self.data = self._under_name(suffixes)
         self._received = [(path, self.sha256)]
         self._beside: list[tuple[Path, FileState]] = []
         if self._dbf:
@@ -98,6 +108,15 @@ class VectorFile(TypedFile):
             self.notes += self._system.notes
         if not self.headers:
             raise CoaggError(f"{path}: has no columns")
+
+    def _under_name(self, suffixes: tuple[str, ...]) -> Path:
+        """A link to the file under a name that its driver knows; GDAL goes by names too."""
+        self._folder = tempfile.TemporaryDirectory(prefix="coagg-")
+        with open_binary(self.data) as file:
+            package = file.read(72)[68:] in (b"GPKG", b"GP10", b"GP11")
+        link = Path(self._folder.name) / f"table{suffixes[0 if package else -1]}"
+        link.symlink_to(self.data.resolve())
+        return link
 
     def _with_parts(self, kind: str) -> None:
         """Hash the files that belong to a shapefile too. Raises CoaggError where one is missing."""
@@ -145,6 +164,8 @@ class VectorFile(TypedFile):
 
     def _about(self, name: str) -> _Layer:
         about = pyogrio.read_info(self.data, layer=name, **self._options())
+        if about["driver"] not in self._drivers:
+            raise ValueError(f"taken for {about['driver']}")
         shape = about["geometry_type"]
         shape_column = None
         if shape is not None:
@@ -258,9 +279,7 @@ class VectorFile(TypedFile):
             (name,) = [name for name in whole.column_names if name not in taken]
             flat = whole[name].combine_chunks()
             flat = flat.storage if isinstance(flat, pa.ExtensionArray) else flat
-            for header, values in zip(self.point, self._points.of_wkb(flat), strict=True):
-                text = text.append_column(header, values)
-            text = self._system.of_table(text, self.point)
+            return self._system.with_point(text, self.point, self._points.of_wkb(flat))
         return text
 
     def _all_decoded(self, column: pa.ChunkedArray) -> pa.Array:

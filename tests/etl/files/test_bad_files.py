@@ -53,7 +53,7 @@ def rows(table: TableFile) -> list[list[str | None]]:
         (b"BZh91AY&SYxxxxxxxxxxxx", "a damaged bzip2 file"),
         (b"\xfd7zXZ\0xxxxxxxxxxxxx", "a damaged xz file"),
         (b"\x28\xb5\x2f\xfdxxxxxxxx", "a damaged zstd file|ends too early"),
-        (b"fgb\3fgb\0" + bytes(60), "damaged or truncated fgb"),
+        (b"fgb\3fgb\0" + b"\x40" * 60, "damaged or truncated fgb|has no layers"),
         (b"\0\0\x27\x0a" + bytes(60), r"a \.shp file by another name"),
         (b"ARROW1\0\0" + bytes(60), "damaged or truncated arrow"),
         (b"FEA1" + bytes(60), "Feather file of the first version"),
@@ -85,7 +85,7 @@ def test_what_is_no_table_is_said_in_one_line(write, content, said):
 def test_no_file_no_directory_no_pipe(tmp_path):
     with pytest.raises(CoaggError, match="no such file"):
         open_table(tmp_path / "none.csv")
-    with pytest.raises(CoaggError, match="is a directory"):
+    with pytest.raises(CoaggError, match="a folder with no file in it"):
         open_table(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CoaggError, match="no regular file"):
