@@ -89,7 +89,7 @@ def check_held(path: Path, size: int) -> None:
         raise too_large(path, "has", size, most)
 
 
-def check_workbook(path: Path, kind: str = "xlsx") -> None:
+def check_workbook(path: Path) -> None:
     """Refuse a workbook whose parts unpack to too much, or whose cells or sheets are too large.
 
     Sizes are counted by unpacking, not believed: a directory may lie. Raises CoaggError.
@@ -118,9 +118,12 @@ def check_workbook(path: Path, kind: str = "xlsx") -> None:
                         f"{_words(most)}; delete what stands far off the table, save it as csv, "
                         f"or set {SETTING}={_words(2 * sheet.held).replace(' ', '')}"
                     )
-    except (zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError) as fault:
+    except (
+        zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, OSError,
+        OverflowError,
+    ) as fault:  # fmt: skip
         raise CoaggError(
-            f"{path}: is a damaged or truncated {kind} file ({fault}); fetch it again"
+            f"{path}: is a damaged or truncated xlsx file ({fault}); fetch it again"
         ) from None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from coagg.errors import CoaggError
-from coagg.etl.files import limits
+from coagg.etl.files import confined, limits
 from coagg.etl.files.packed import Source
 from coagg.etl.files.table_file import MOST_ABOVE, FileState, Fits, checked_headers, without_nul
 from coagg.etl.files.text_records import Malformed
@@ -48,18 +48,21 @@ class WorkbookFile(TypedFile):
         """Read a sheet; `fits` says whether headers are those of the table. Raises CoaggError."""
         self.format = kind + source.suffix
         super().__init__(path, state, source)
-        limits.check_held(path, self.data.stat().st_size)
-        if kind != "xls":
-            limits.check_workbook(self.data, kind)
+        if kind == "xlsx":
+            limits.check_workbook(self.data)
         with self.library():
-            data, shown = self.data.read_bytes(), 0
+            shown = 0
             if kind == "xlsx":
-                data, shown = with_shown_cells(data)
-            workbook = fastexcel.read_excel(data)
-            names = list(workbook.sheet_names)
+                data, shown = with_shown_cells(self.data.read_bytes())
+                workbook = fastexcel.read_excel(data)
+                names = list(workbook.sheet_names)
+                sheets = [_filled(_sheet(workbook, n)) for n in range(len(names))]
+            else:
+                received = confined.sheets(self.data, self.bytes)
+                names = [name for name, _ in received]
+                sheets = [_filled(rows) for _, rows in received]
             if sheet is not None and sheet not in names:
                 raise CoaggError(f"{path}: has no sheet {sheet!r}; there are {', '.join(names)}")
-            sheets = [_sheet(workbook, n) for n in range(len(names))]
             begins = [_Beginning(rows, fits) for rows in sheets]
             chosen = names.index(sheet) if sheet is not None else _choose(begins)
             rows = sheets[chosen]
@@ -139,11 +142,15 @@ def _choose(begins: list[_Beginning]) -> int:
 
 
 def _sheet(workbook: fastexcel.ExcelReader, number: int) -> pa.Table:
-    """Rows of a sheet that hold anything, columns that hold anything; all as strings."""
+    """The cells of a sheet, all as strings."""
     loaded = workbook.load_sheet(number, header_row=None, dtypes="string")
     if loaded.width == 0 or loaded.height == 0:
         return pa.table({})
-    sheet = pa.Table.from_batches([loaded.to_arrow()])
+    return pa.Table.from_batches([loaded.to_arrow()])
+
+
+def _filled(sheet: pa.Table) -> pa.Table:
+    """Rows of a sheet that hold anything, columns that hold anything."""
     sheet = sheet.select([n for n, c in enumerate(sheet.columns) if c.null_count < len(c)])
     empty = np.ones(sheet.num_rows, dtype=bool)
     for column in sheet.columns:
