@@ -80,7 +80,8 @@ class Points:
             found = found.copy()
             found[other] = self._inside(found[other])
         # of an empty point some versions of GEOS have no coordinates but an error
-        found = np.where(shapely.is_empty(found), None, found)
+        found = found.copy()
+        found[shapely.is_empty(found)] = None
         x, y = shapely.get_x(found), shapely.get_y(found)
         missing = empty | np.isnan(x) | np.isnan(y)
         unreadable = broken | (other & missing)

@@ -210,6 +210,8 @@ class VectorFile(TypedFile):
 
     @contextmanager
     def _reader(self, rows: int, fields: list[str], shape: bool) -> Iterator[Any]:
+        # GDAL's own reader of FlatGeobuf in batches breaks where a geometry is empty
+        pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": True})
         with pyogrio.raw.open_arrow(
             self.data, layer=self._layer.name, columns=fields, read_geometry=shape,
             batch_size=rows, use_pyarrow=True, **self._options(),
@@ -250,6 +252,7 @@ class VectorFile(TypedFile):
                     batch = next(batches, None)
                     if batch is None:
                         break
+                    batch.validate(full=True)
                     size += batch.nbytes
                     if size > most:  # a view of a data base may make rows of nothing
                         raise limits.too_large(self.path, "unpacks to at least", size, most)
