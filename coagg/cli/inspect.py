@@ -16,7 +16,8 @@ from coagg.cli.options import (
     ColumnMap,
     CountryCode,
     Encoding,
-    InputFile,
+    HeaderLine,
+    InputFiles,
     Json,
     Layout,
     Sheet,
@@ -35,7 +36,7 @@ _SHOWN = 40  # letters of an example
 
 
 def inspect(
-    file: InputFile,
+    files: InputFiles,
     survey_year: Annotated[
         int | None,
         typer.Option(
@@ -56,6 +57,7 @@ def inspect(
     ] = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
+    header_line: HeaderLine = None,
     write_layout: Annotated[
         Path | None,
         typer.Option(
@@ -79,10 +81,10 @@ def inspect(
     configured = prepared()
     stated = Stated(
         survey_year, layout, column_map(columns), datum, country.value if country else None,
-        encoding, sheet,
+        encoding, sheet, header_line,
     )  # fmt: skip
     with progress("opening", STOPPED) as bar:
-        found = inspect_file(configured, file, stated, progress=bar.stage)
+        found = inspect_file(configured, files, stated, progress=bar.stage)
     if write_layout is not None:
         write_layout.write_text(found.layout_text, encoding="utf-8")
     with Answer(json) as answer:
@@ -90,7 +92,7 @@ def inspect(
         _tell_columns(answer, found)
         _tell_places(answer, found)
         _tell_load(answer, found)
-        _tell_how(answer, found, file, write_layout)
+        _tell_how(answer, found, files, write_layout)
 
 
 def _tell_file(answer: Answer, found: Inspection) -> None:
@@ -197,9 +199,9 @@ def _tell_load(answer: Answer, found: Inspection) -> None:
         answer.say(f"would not be loaded: {found.refused}", refused=found.refused, taken=False)
 
 
-def _tell_how(answer: Answer, found: Inspection, file: Path, written: Path | None) -> None:
+def _tell_how(answer: Answer, found: Inspection, files: list[Path], written: Path | None) -> None:
     year = found.survey_year or "YEAR"
-    command = ["coagg", "load", "firms", str(file), "--survey-year", str(year)]
+    command = ["coagg", "load", "firms", *map(str, files), "--survey-year", str(year)]
     by = ["--layout", str(written)] if written else _words(found)
     line = shlex.join([*command, *by])
     before = f"layout to edit: {written}; then" if written else "to load it, --write-layout or"

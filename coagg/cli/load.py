@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,12 +17,14 @@ from coagg.cli.options import (
     CountryCode,
     DryRun,
     Encoding,
-    InputFile,
+    FileYears,
+    HeaderLine,
+    InputFiles,
     Json,
     Layout,
     Sheet,
-    SurveyYear,
     column_map,
+    file_years,
 )
 from coagg.console import Answer, prepared, progress
 from coagg.errors import CoaggError
@@ -49,8 +51,8 @@ class Establishments(StrEnum):
 
 @app.command("firms")
 def load_firms(
-    file: InputFile,
-    survey_year: SurveyYear,
+    files: InputFiles,
+    survey_year: FileYears,
     layout: Layout = None,
     columns: ColumnMap = None,
     datum: Annotated[
@@ -68,6 +70,7 @@ def load_firms(
     ] = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
+    header_line: HeaderLine = None,
     pile_up_min: Annotated[
         int,
         typer.Option(
@@ -98,24 +101,33 @@ def load_firms(
     from coagg.etl.firms import load as firms
 
     configured = prepared()
+    years = file_years(survey_year)
+    single = len(years) == 1
+    reports: list[LoadReport] = []
     with progress("opening", KEPT) as bar:
-        report = firms.load_firms(
-            configured,
-            file,
-            survey_year,
-            layout=layout,
-            datum=datum,
-            country=country.value if country else None,
-            cleaning=firms.CleaningSettings(pile_up_min, pile_up_share, establishments.value),
-            accept=accept,
-            dry_run=dry_run,
-            encoding=encoding,
-            sheet=sheet,
-            columns=column_map(columns),
-            progress=bar.stage,
-        )
+        options: dict[str, Any] = {
+            "layout": layout,
+            "datum": datum,
+            "country": country.value if country else None,
+            "cleaning": firms.CleaningSettings(pile_up_min, pile_up_share, establishments.value),
+            "accept": accept,
+            "dry_run": dry_run,
+            "encoding": encoding,
+            "sheet": sheet,
+            "header_line": header_line,
+            "columns": column_map(columns),
+            "progress": bar.stage,
+        }
+        if single:
+            reports.append(firms.load_firms(configured, files, years[0], **options))
+        else:
+            reports += firms.load_years(configured, files, years, **options)
     with Answer(json) as answer:
-        _tell(answer, report)
+        for report in reports:
+            one = answer if single else Answer(json)
+            _tell(one, report)
+            if not single:
+                answer.document.setdefault("loads", []).append(one.document)
 
 
 def _tell(answer: Answer, report: LoadReport) -> None:

@@ -74,6 +74,29 @@ Agglomerations = Annotated[
     ),
 ]
 SurveyYear = Annotated[int, typer.Option(min=FIRST_YEAR, max=LAST_YEAR, help="Survey year.")]
+FileYears = Annotated[
+    list[str],
+    typer.Option(
+        "--survey-year",
+        metavar="YEAR|all",
+        help="Survey year. Of a file of several: repeat for more, or all; each is a load.",
+    ),
+]
+
+
+def file_years(stated: list[str]) -> list[int]:
+    """Survey years as stated; none stands for all that a file holds."""
+    if stated == ["all"]:
+        return []
+    for text in stated:
+        if not (text.isdecimal() and FIRST_YEAR <= int(text) <= LAST_YEAR):
+            raise typer.BadParameter(
+                f"{text!r} is not a year from {FIRST_YEAR} to {LAST_YEAR}, or all",
+                param_hint="--survey-year",
+            )
+    return [int(text) for text in stated]
+
+
 MaybeYear = Annotated[
     int | None,
     typer.Option(
@@ -129,8 +152,22 @@ MaxYears = Annotated[
 Classification = Annotated[
     str | None, typer.Option(help="Classification of industries, such as gbt4754_2002.")
 ]
-InputFile = Annotated[
-    Path, typer.Argument(dir_okay=False, help="csv, txt, tsv, xlsx, dta or parquet. Text also .gz.")
+FORMATS = (
+    "csv, xlsx, ods, xls, dta, sav, parquet, gpkg, geojson, shp, json and others (docs/files.md), "
+    "also in a zip or gz; archive.zip/member.csv names a file in a zip."
+)
+InputFile = Annotated[Path, typer.Argument(dir_okay=False, help=FORMATS)]
+InputFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...", help=f"Several files, or a folder of files, are one table. {FORMATS}"
+    ),
+]
+HeaderLine = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1_000_000, help="Line of the headers. Default: the layout's, or found by them."
+    ),
 ]
 Dataset = Annotated[
     str | None,
@@ -154,7 +191,7 @@ ColumnMap = Annotated[
 ]
 Sheet = Annotated[
     str | None,
-    typer.Option(help="Sheet of a workbook. Default: the one that has the headers."),
+    typer.Option(help="Sheet of a workbook, layer of a map. Default: the one with the headers."),
 ]
 Encoding = Annotated[
     str | None,

@@ -1,11 +1,9 @@
-"""Text tables: csv, tsv and txt with any of four delimiters, plain or gzipped."""
+"""Text tables: csv, tsv and txt with any of four delimiters, plain or packed."""
 
 from __future__ import annotations
 
 import csv
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from coagg.errors import CoaggError
-from coagg.etl.files import encodings, limits
+from coagg.etl.files import encodings
+from coagg.etl.files.packed import Source
 from coagg.etl.files.table_file import (
     MAX_COLUMNS,
     MOST_ABOVE,
@@ -25,7 +25,6 @@ from coagg.etl.files.table_file import (
     HashedFile,
     TableFile,
     checked_headers,
-    open_binary,
 )
 from coagg.etl.files.text_records import (
     KEPT_CHARS,
@@ -39,6 +38,7 @@ from coagg.etl.files.text_records import (
 DELIMITERS = (",", "\t", "|", ";")
 _FORMATS = {",": "csv", "\t": "tsv"}
 _SAMPLE_LINES = 200
+_EXTRA = "\0"  # the column behind a delimiter at the end of each row
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 
 
@@ -49,23 +49,23 @@ class DelimitedFile(TableFile):
         self,
         path: Path,
         state: FileState,
-        gzipped: bool,
+        source: Source,
         stated: str | None = None,
         wide: str | None = None,
         fits: Fits | None = None,
+        header_line: int | None = None,
     ) -> None:
         """Read the whole file once: hash, encoding, headers. Raises CoaggError.
 
         `stated` is the encoding somebody names; `wide` the UTF-16 or UTF-32 its first bytes show;
-        `fits` tells the header line from lines above it.
+        `fits` tells the header line from lines above it, `header_line` says which it is.
         """
-        super().__init__(path, state)
-        self._gzipped = gzipped
+        super().__init__(path, state, source)
         wide = stated if stated in encodings.WIDE else wide
         self._wide = wide
         detector = encodings.EncodingDetector()
         first, has_bom = b"", False
-        with closing(_ByteStream(path, gzipped, wide, hashed=True)) as stream:
+        with closing(_ByteStream(source, wide, hashed=True)) as stream:
             for block in line_blocks(stream):
                 if not first.strip():
                     has_bom = has_bom or block.startswith(encodings.UTF8_BOM)
@@ -77,7 +77,7 @@ class DelimitedFile(TableFile):
                             "is it a table with a header line?"
                         )
                 detector.feed(block)
-            self.sha256, self.bytes = stream.received.finish()
+            self.sha256, self.bytes = stream.finish()
         if not first.strip():
             raise CoaggError(f"{path}: is empty; it needs a header line and rows")
         encoding, self.encoding_confidence = detector.decide(path, "utf-8" if wide else stated)
@@ -87,11 +87,20 @@ class DelimitedFile(TableFile):
         blank = next((n for n, line in enumerate(lines) if line.strip()), None)
         if blank is None:
             raise CoaggError(f"{path}: begins with blank lines; it needs a header line")
-        begin, self.delimiter = self._find_header(lines, blank, fits)
+        if header_line is None:
+            begin, self.delimiter = self._find_header(lines, blank, fits)
+        else:
+            begin = header_line - 1
+            if begin >= len(lines) or not lines[begin].strip():
+                raise CoaggError(f"{path}: has no header in line {header_line}")
+            self.delimiter = _sniff_delimiter(lines[begin:])
         self.header_line = begin + 1
         self.headers, header_lines = self._read_header(lines[begin:])
         self._skip_lines = begin + header_lines
-        self.format = _FORMATS.get(self.delimiter, "txt") + (".gz" if gzipped else "")
+        self._columns = list(self.headers)
+        if self._ends_in_delimiter(lines[self._skip_lines :]):
+            self._columns.append(_EXTRA)
+        self.format = _FORMATS.get(self.delimiter, "txt") + source.suffix
         nothing_else = detector.lines <= len(lines) and not any(lines[self._skip_lines :])
         if nothing_else:
             raise CoaggError(f"{path}: has a header but no rows; is it the right file?")
@@ -131,10 +140,24 @@ class DelimitedFile(TableFile):
             )
         return checked_headers(self.path, received), reader.line_num
 
+    def _ends_in_delimiter(self, lines: list[str]) -> bool:
+        """Whether every row has an empty field more than the header, behind a last delimiter."""
+        one_more = len(self.headers) + 1
+        reader = csv.reader((line + "\n" for line in lines), delimiter=self.delimiter)
+        rows = 0
+        try:
+            for row in reader:
+                if row and (len(row) != one_more or row[-1].strip()):
+                    return False
+                rows += bool(row)
+        except csv.Error:
+            return False
+        return rows > 0
+
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
-        splitter = RecordSplitter(self._codec, self.delimiter, len(self.headers))
+        splitter = RecordSplitter(self._codec, self.delimiter, len(self._columns))
         first_row = 1
-        with closing(_ByteStream(self.path, self._gzipped, self._wide)) as stream:
+        with closing(_ByteStream(self.source, self._wide)) as stream:
             to_skip = self._skip_lines
             for block in line_blocks(stream):
                 if to_skip:
@@ -162,7 +185,7 @@ class DelimitedFile(TableFile):
             position = row.number - 1
             if records.sound is not None:
                 position = int(records.sound[position])
-            detail = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+            detail = f"{row.actual_columns} fields where the header has {len(self.headers)}"
             text = row.text[:KEPT_CHARS]
             malformed.append(Malformed(first_row + position, "row_malformed", detail, text))
             return "skip"
@@ -174,52 +197,69 @@ class DelimitedFile(TableFile):
             pa.BufferReader(data),
             # One block, so that no record is split; one thread, so that rows have numbers.
             pyarrow.csv.ReadOptions(
-                column_names=self.headers, block_size=len(data) + 1, use_threads=False
+                column_names=self._columns, block_size=len(data) + 1, use_threads=False
             ),
             pyarrow.csv.ParseOptions(
                 delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
             ),
             pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(self.headers, pa.string()),
-                include_columns=columns,
+                column_types=dict.fromkeys(self._columns, pa.string()),
+                include_columns=[*columns, *self._columns[len(self.headers) :]],
                 null_values=[""],
                 strings_can_be_null=True,
                 check_utf8=False,
             ),
         )
         malformed.sort(key=lambda bad: bad.row_number)
+        if _EXTRA in table.column_names:
+            return self._without_extra(table, malformed, first_row)
         return table, malformed
+
+    def _without_extra(
+        self, table: pa.Table, malformed: list[Malformed], first_row: int
+    ) -> tuple[pa.Table, list[Malformed]]:
+        """Drop the empty field behind the last delimiter; a row where it is not is malformed."""
+        said = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(table[_EXTRA]), ""), False)
+        rest = table.drop_columns([_EXTRA])
+        if not pc.any(said).as_py():
+            return rest, malformed
+        taken = {bad.row_number for bad in malformed}
+        count = table.num_rows + len(malformed)
+        free = [n for n in range(first_row, first_row + count) if n not in taken]
+        detail = f"{len(self._columns)} fields where the header has {len(self.headers)}"
+        kept = said.to_numpy()
+        bad = [
+            Malformed(free[i], "row_malformed", detail, self.delimiter.join(v or "" for v in row))
+            for i, row in zip(
+                np.flatnonzero(kept).tolist(),
+                (list(one.values()) for one in table.filter(said).to_pylist()),
+                strict=True,
+            )
+        ]
+        return rest.filter(pc.invert(said)), sorted(malformed + bad)
 
 
 class _ByteStream:
-    """The bytes of a file, unpacked where gzipped, as UTF-8 where `wide` is their encoding."""
+    """The bytes of a table, unpacked, as UTF-8 where `wide` is their encoding."""
 
-    def __init__(self, path: Path, gzipped: bool, wide: str | None, hashed: bool = False) -> None:
-        self._path = path
-        self._file = open_binary(path)
-        packed: Any = HashedFile(self._file) if hashed else self._file
-        self.received = packed
-        self._source: Any = packed
-        if gzipped:
-            unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
-            self._source = limits.Counted(path, unpacked, path.stat().st_size)
-        if wide:
-            self._source = encodings.AsUtf8(self._source, wide)
+    def __init__(self, source: Source, wide: str | None, hashed: bool = False) -> None:
+        self._source = source
+        self._stream = source.open()
+        # what is packed is hashed as received, by itself
+        self._hashed = HashedFile(self._stream) if hashed and not source.kind else None
+        bytes_: Any = self._hashed or self._stream
+        self._from = encodings.AsUtf8(bytes_, wide) if wide else bytes_
 
     def read(self, size: int, /) -> bytes:
-        try:
-            return self._source.read(size)
-        except EOFError:
-            raise CoaggError(
-                f"{self._path}: is truncated, the gzip data ends too early; fetch it again"
-            ) from None
-        except (gzip.BadGzipFile, zlib.error) as fault:
-            raise CoaggError(
-                f"{self._path}: is a damaged gzip file ({fault}); fetch it again"
-            ) from None
+        data: bytes = self._from.read(size)
+        return data
+
+    def finish(self) -> tuple[str, int]:
+        """Hash and size of the file as received."""
+        return self._hashed.finish() if self._hashed else self._source.hashed()
 
     def close(self) -> None:
-        self._file.close()
+        self._stream.close()
 
 
 def _cells(lines: list[str], delimiter: str) -> list[str]:

@@ -7,133 +7,162 @@ so that rows read = rows in tables + malformed rows, always.
 
 from __future__ import annotations
 
-import gzip
-import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from coagg.errors import CoaggError
-from coagg.etl.files import encodings
+from coagg.etl.files import arrow_files, encodings, packed, parts, statistics_files, vector_files
 from coagg.etl.files.delimited import DelimitedFile
+from coagg.etl.files.json_files import JsonFile, looks_like_json
+from coagg.etl.files.packed import Source
 from coagg.etl.files.table_file import Batch, FileState, Fits, TableFile, open_binary
 from coagg.etl.files.text_records import Malformed
-from coagg.etl.files.typed_files import ParquetFile, StataFile
 from coagg.etl.files.workbooks import WorkbookFile
 
 __all__ = ["Batch", "Malformed", "TableFile", "open_table"]
 
-READ_FORMATS = "csv, tsv, txt (also .gz), xlsx, dta, parquet"
+READ_FORMATS = (
+    "csv, tsv, txt, xlsx, xlsb, xls, ods, dta, sav, sas7bdat, xpt, parquet, feather, "
+    "gpkg, geojson, shp, fgb, dbf, json, jsonl (also in zip, gz, bz2, xz, zst)"
+)
 _SNIFFED_BYTES = 65_536
 # Control characters, and their share, above which bytes are no text.
 _MOST_CONTROLS, _MOST_CONTROLS_SHARE = 16, 0.1
-_TEXT_CONTROLS = b"\t\n\r\f"
+_TEXT_CONTROLS = b"\t\n\r\f\x1e"
 _CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS) + b"\x7f"
 
-_GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # First bytes of what people mistake for a table, and what to do with it.
 _OTHERS = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel .xls (or another Office file); save it as .xlsx or csv"),
     (b"%PDF", "a PDF; ask for the data as csv"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (b"Rar!", "a rar archive; unpack it first"),
-    (b"BZh", "compressed with bzip2; unpack it first"),
-    (b"\xfd7zXZ", "compressed with xz; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it first"),
-    (b"$FL", "an SPSS file; save it as csv or dta"),
-    (b"SQLite format 3", "an SQLite data base; export the table as csv"),
-    (b"ARROW1", "a Feather file; save it as parquet"),
+    (b"FEA1", "a Feather file of the first version; save it as parquet"),
+    (b"\x09\x08", "an Excel file older than 1995; save it as .xlsx or csv"),
+    (b"ASCII SPSS PORT", "a portable SPSS file; save it as .sav or csv"),
 )
 
 
+class _Asked(NamedTuple):
+    """What a caller says of a file."""
+
+    encoding: str | None
+    sheet: str | None
+    fits: Fits | None
+    header_line: int | None
+
+
 def open_table(
-    path: Path | str,
+    path: Path | str | Sequence[Path],
     encoding: str | None = None,
     *,
     sheet: str | None = None,
     fits: Fits | None = None,
+    header_line: int | None = None,
 ) -> TableFile:
-    """Open a table for reading.
+    """Open a table for reading: a file, or several files or a folder of files as one.
 
-    `encoding` of its text and `sheet` of a workbook are found out by default; `fits` says of a
-    line of cells whether it holds the headers wanted, so that titles above them, and other sheets,
-    are told from them.
+    A file in a zip is named behind it (archive.zip/member.csv) unless it is the only one.
+    `encoding` of its text and `sheet` of a workbook (or layer of a map) are found out by default;
+    `fits` says of a line of cells whether it holds the headers wanted, so that titles above them,
+    and other sheets, are told from them; `header_line` counts lines from 1 and says so too.
 
     Raises CoaggError in one line when there is no readable file, it is empty, its format or
-    encoding is not known, it is damaged, or it has no rows under one header with unique names.
+    encoding is not known, it is damaged, or it has no rows under one header.
     """
-    path = Path(path)
+    paths = [Path(path)] if isinstance(path, Path | str) else list(path)
+    stated = encodings.checked(encoding) if encoding else None
+    asked = _Asked(stated, sheet, fits, header_line)
+    found = [_open_one(file, asked) for file in parts.files_of(paths)]
+    return found[0] if len(found) == 1 else parts.PartsFile(found)
+
+
+def _open_one(path: Path, asked: _Asked) -> TableFile:
+    path, member = packed.split(path)
     state = FileState.of(path)
     with open_binary(path) as file:
         start = file.read(_SNIFFED_BYTES)
     if not start:
         raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-    table = _open(
-        path, state, start, encodings.checked(encoding) if encoding else None, sheet, fits
-    )
+    source = Source(path, start, member)
+    try:
+        table = _open(path, state, source, start, asked)
+    except CoaggError as error:
+        raise source.renamed(error) from None
     table.check_unchanged()
     return table
 
 
-def _open(
+def _open(path: Path, state: FileState, source: Source, start: bytes, asked: _Asked) -> TableFile:
+    if source.kind:
+        start = source.start(_SNIFFED_BYTES)
+        if not start.strip():
+            raise CoaggError(f"{path}: is empty; it needs a header line and rows")
+        if packed.kind_of(start) not in ("", "zip"):
+            raise CoaggError(f"{path}: is packed twice; unpack it first")
+    workbook = source.workbook or _workbook(source, start)
+    kind = vector_files.format_of(start)
+    if asked.sheet is not None and not (workbook or kind in ("gpkg", "fgb")):
+        raise CoaggError(f"{path}: is no workbook and has no sheets; leave out --sheet")
+    table = _with_types(path, state, source, start, asked, workbook, kind)
+    if table is not None:
+        if asked.header_line is not None and not workbook:
+            raise CoaggError(f"{path}: is {table.format}, which has no header line to name")
+        return table
+    wide = _require_text(path, start, asked.encoding)
+    text = encodings.decode_marked(start, "utf-8")
+    if wide:
+        text = start.decode(wide, "replace")
+    if looks_like_json(text):
+        if asked.header_line is not None:
+            raise CoaggError(f"{path}: is JSON, which has no header line; leave out --header-line")
+        return JsonFile(path, state, source, asked.encoding, wide)
+    return DelimitedFile(path, state, source, asked.encoding, wide, asked.fits, asked.header_line)
+
+
+def _with_types(
     path: Path,
     state: FileState,
+    source: Source,
     start: bytes,
-    stated: str | None,
-    sheet: str | None,
-    fits: Fits | None,
-) -> TableFile:
-    if sheet is not None and not start.startswith(_ZIP):
-        raise CoaggError(f"{path}: is no workbook and has no sheets; leave out --sheet")
-    if start.startswith(_GZIP):
-        inner = _unpacked_start(path)
-        if not inner.strip():
-            raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-        if inner.startswith((_GZIP, _ZIP, _PARQUET)) or _is_stata(inner):
-            raise CoaggError(f"{path}: what it packs is no text; unpack it first (gunzip)")
-        wide = _require_text(path, inner, stated)
-        return DelimitedFile(path, state, gzipped=True, stated=stated, wide=wide, fits=fits)
-    if _is_stata(start):
-        return StataFile(path, state, stated)
-    if stated and start.startswith((_PARQUET, _ZIP)):
+    asked: _Asked,
+    workbook: str | None,
+    vector: str | None,
+) -> TableFile | None:
+    """The reader of a format that is no text; None where it is text, or nothing known."""
+    if statistics := statistics_files.format_of(start):
+        return statistics_files.StatisticsFile(path, state, source, statistics, asked.encoding)
+    if vector:
+        return vector_files.VectorFile(
+            path, state, source, vector, asked.encoding, asked.sheet, asked.fits
+        )
+    columns: Any = None
+    if start.startswith(arrow_files.PARQUET):
+        columns = arrow_files.ParquetFile
+    elif start.startswith(arrow_files.ARROW):
+        columns = arrow_files.ArrowFile
+    if asked.encoding and (columns or workbook):
         raise CoaggError(f"{path}: says itself which encoding it is in; leave out --encoding")
-    if start.startswith(_PARQUET):
-        return ParquetFile(path, state)
-    if start.startswith(_ZIP):
-        if not _is_workbook(path):
-            raise CoaggError(f"{path}: is a zip archive but no .xlsx; unpack it first")
-        return WorkbookFile(path, state, sheet, fits)
-    wide = _require_text(path, start, stated)
-    return DelimitedFile(path, state, gzipped=False, stated=stated, wide=wide, fits=fits)
+    if columns:
+        table: TableFile = columns(path, state, source)
+        return table
+    if workbook:
+        return WorkbookFile(
+            path, state, source, workbook, asked.sheet, asked.fits, asked.header_line
+        )
+    if start.startswith(packed.ZIP):
+        raise CoaggError(f"{path}: holds a zip archive in an archive; unpack it first")
+    return None
 
 
-def _unpacked_start(path: Path) -> bytes:
-    """First bytes inside a gzip file; damage further on is found when the file is read."""
-    try:
-        with gzip.open(path) as file:
-            return file.read1(_SNIFFED_BYTES)
-    except EOFError:
-        raise CoaggError(
-            f"{path}: is truncated, the gzip data ends too early; fetch it again"
-        ) from None
-    except (OSError, zlib.error) as fault:
-        raise CoaggError(f"{path}: is a damaged gzip file ({fault}); fetch it again") from None
-
-
-def _is_stata(start: bytes) -> bool:
-    """Versions 117 and later open with a tag, earlier ones with version, byte order, 1 and 0."""
-    return start.startswith(b"<stata_dta>") or (
-        len(start) > 4 and 102 <= start[0] <= 115 and start[1] in (1, 2) and start[2:4] == b"\1\0"
-    )
-
-
-def _is_workbook(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
-        raise CoaggError(
-            f"{path}: is a damaged or truncated xlsx or zip file ({fault}); fetch it again"
-        ) from None
+def _workbook(source: Source, start: bytes) -> str | None:
+    """Which workbook an unpacked table is, None where it is none."""
+    if start.startswith(_OLE):
+        return "xls"
+    if source.kind and start.startswith(packed.ZIP):
+        return Source(source.file, start).workbook
+    return None
 
 
 def _require_text(path: Path, start: bytes, stated: str | None) -> str | None:

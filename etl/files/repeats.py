@@ -60,6 +60,59 @@ def _longest(file: pyarrow.parquet.ParquetFile, group: int, name: str) -> int:
     return int(pc.max(pc.binary_length(column.dictionary)).as_py() or 0)
 
 
+def check_arrow(path: Path) -> None:
+    """Refuse a file of Arrow whose compressed columns say that they unpack to too much.
+
+    Each buffer of a compressed batch begins with its size. Where they lie is in the head of the
+    batch's message, a table of FlatBuffers. Raises CoaggError.
+    """
+    most = limits.limit(path.stat().st_size, whole=True)
+    with pa.OSFile(str(path)) as raw:
+        raw.read(8)  # ARROW1 and two bytes to fill
+        for message in pa.ipc.MessageReader.open_stream(raw):
+            if message.type not in ("record batch", "dictionary"):
+                continue
+            head, body = message.metadata.to_pybytes(), message.body
+            size = 0
+            for offset, length in _compressed(head, message.type == "dictionary"):
+                if length >= 8 and 0 <= offset <= len(body) - 8:
+                    size += max(struct.unpack("<q", body.slice(offset, 8).to_pybytes())[0], 0)
+            if size > most:
+                raise limits.too_large(path, "a batch of rows unpacks to", size, most)
+
+
+def _compressed(head: bytes, dictionary: bool) -> list[tuple[int, int]]:
+    """Offset and length of each buffer of a record batch, none where it is not compressed."""
+    try:
+        batch = _field(head, _target(head, 0), 2)  # Message.header
+        table = _target(head, batch)
+        if dictionary:
+            table = _target(head, _field(head, table, 1))  # DictionaryBatch.data
+        if not _field(head, table, 3):  # RecordBatch.compression
+            return []
+        vector = _target(head, _field(head, table, 2))  # RecordBatch.buffers
+        (count,) = struct.unpack_from("<I", head, vector)
+        pairs = struct.iter_unpack("<qq", head[vector + 4 : vector + 4 + 16 * count])
+        return [(int(offset), int(length)) for offset, length in pairs]
+    except struct.error:
+        return []  # a head that Arrow does not read either
+
+
+def _target(head: bytes, at: int) -> int:
+    return at + int(struct.unpack_from("<I", head, at)[0])
+
+
+def _field(head: bytes, table: int, number: int) -> int:
+    """Where a field of a table of FlatBuffers stands, 0 where it is not there."""
+    vtable = table - int(struct.unpack_from("<i", head, table)[0])
+    (size,) = struct.unpack_from("<H", head, vtable)
+    place = 4 + 2 * number
+    if place + 2 > size:
+        return 0
+    offset = int(struct.unpack_from("<H", head, vtable + place)[0])
+    return table + offset if offset else 0
+
+
 def stata_longest(path: Path) -> int:
     """Bytes of the longest strL of a Stata file, 0 where it has none.
 

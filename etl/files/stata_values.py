@@ -1,4 +1,4 @@
-"""What the numbers of a Stata column stand for: dates by their display format, codes by labels."""
+"""What numbers of Stata, SPSS and SAS stand for: dates by their display format, codes by labels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+_SPSS_EPOCH = datetime.datetime(1582, 10, 14)
+_SPSS_DATE = re.compile(r"(?:[AESJ]?DATE|DATETIME|YMDHMS|MOYR|QYR|WKYR)\d", re.IGNORECASE)
+_SAS_SECONDS = re.compile(r"(?:E8601DT|B8601DT|DATETIME|DTDATE|DTYEAR|DTMONYY)", re.IGNORECASE)
+_SAS_DATE = re.compile(
+    r"(?:DATE|(?:MMDDYY|DDMMYY|YYMMDD)[A-Z]?|YYMM[A-Z]?|YYQ[A-Z]?|MONYY|YEAR|WORDDATX?|WEEKDATX?|"
+    r"JULIAN|[EB]8601DA|MINGUO|NENGO)\d*\.?\d*$",
+    re.IGNORECASE,
+)
 _EPOCH = datetime.datetime(1960, 1, 1)
 _DATE = re.compile(r"%-?(?:t([cCdwmqhy])|(d))")
 _A_YEAR = {"w": (52, "-W{:02d}"), "m": (12, "-{:02d}"), "q": (4, "-Q{}"), "h": (2, "-H{}")}
@@ -25,8 +33,32 @@ def unit_of(display_format: str | None) -> str | None:
     return (found[1] or found[2]) if found else None
 
 
+def unit_of_spss(display_format: str | None) -> str | None:
+    """Unit of a date format of SPSS, which counts seconds from 1582 in all of them.
+
+    Examples
+    --------
+    >>> unit_of_spss("ADATE10"), unit_of_spss("F8.2")
+    ('spss', None)
+    """
+    return "spss" if _SPSS_DATE.match(display_format or "") else None
+
+
+def unit_of_sas(display_format: str | None) -> str | None:
+    """Unit of a date format of SAS, which counts days or seconds from the beginning of 1960.
+
+    Examples
+    --------
+    >>> unit_of_sas("YYMMDD10"), unit_of_sas("DATETIME20"), unit_of_sas("BEST12")
+    ('d', 'sas', None)
+    """
+    if _SAS_SECONDS.match(display_format or ""):
+        return "sas"
+    return "d" if _SAS_DATE.fullmatch(display_format or "") else None
+
+
 def date_of(value: float | None, unit: str) -> str | None:
-    """A date as text; Stata counts units from the beginning of 1960.
+    """A date as text; Stata counts units from the beginning of 1960, and see `unit_of_spss`.
 
     Examples
     --------
@@ -41,9 +73,11 @@ def date_of(value: float | None, unit: str) -> str | None:
         parts, form = _A_YEAR[unit]
         year, part = divmod(math.floor(value), parts)
         return f"{1960 + year}" + form.format(part + 1)
-    days = value if unit == "d" else value / 86_400_000  # leap seconds are no day
+    a_day = {"d": 1, "spss": 86_400, "sas": 86_400}.get(unit, 86_400_000)
+    days = value / a_day  # leap seconds are no day
     try:
-        return (_EPOCH + datetime.timedelta(days=days)).date().isoformat()
+        epoch = _SPSS_EPOCH if unit == "spss" else _EPOCH
+        return (epoch + datetime.timedelta(days=days)).date().isoformat()
     except OverflowError:
         return f"{value:g}"  # no date that there is
 

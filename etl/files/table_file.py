@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +14,15 @@ import pyarrow.compute as pc
 from coagg.errors import CoaggError
 from coagg.etl.files import limits
 from coagg.etl.files.encodings import NUL_RECEIVED
+from coagg.etl.files.packed import Source
+from coagg.etl.files.received import FileState as FileState
+from coagg.etl.files.received import HashedFile as HashedFile
+from coagg.etl.files.received import open_binary as open_binary
+from coagg.etl.files.received import unreadable
 from coagg.etl.files.text_records import Malformed, as_malformed
 
 MOST_ABOVE = 30  # rows above the header
 MAX_COLUMNS = 4096
-_READ_BYTES = 1 << 20
 
 
 class Batch(NamedTuple):
@@ -28,15 +30,18 @@ class Batch(NamedTuple):
 
     `table` has a string column for each header, null where the file holds nothing, and the rows
     that could be split into fields; `malformed` has the others. Together they are numbered from
-    `first_row` on without a gap.
+    `first_row` on without a gap, unless `numbers` says which rows `table` has.
     """
 
     first_row: int
     table: pa.Table
     malformed: list[Malformed]
+    numbers: np.ndarray | None = None
 
     def row_numbers(self) -> np.ndarray:
         """Row number of each row of `table`, int32."""
+        if self.numbers is not None:
+            return self.numbers
         count = self.table.num_rows + len(self.malformed)
         numbers = np.arange(self.first_row, self.first_row + count, dtype=np.int32)
         return np.delete(numbers, [bad.row_number - self.first_row for bad in self.malformed])
@@ -46,58 +51,14 @@ class Batch(NamedTuple):
 Fits = Callable[[Sequence[str]], bool]
 
 
-class FileState(NamedTuple):
-    """What changes when somebody writes to a file, or puts another in its place."""
-
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> FileState:
-        """State of the file now. Raises CoaggError when it is no readable file."""
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            raise CoaggError(f"{path}: no such file; check the name") from None
-        except OSError as fault:
-            raise unreadable(path, fault) from None
-        if stat.S_ISDIR(found.st_mode):
-            raise CoaggError(f"{path}: is a directory; name one of the files in it")
-        if not stat.S_ISREG(found.st_mode):
-            raise CoaggError(f"{path}: is no regular file; save its content to one first")
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-class HashedFile:
-    """A file that is hashed while it is read."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._sha256 = hashlib.sha256()
-        self.bytes = 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read like a binary file."""
-        data = self._file.read(size)
-        self._sha256.update(data)
-        self.bytes += len(data)
-        return data
-
-    def finish(self) -> tuple[str, int]:
-        """Hash what is left too; returns sha256 and size of the whole file."""
-        while self.read(_READ_BYTES):
-            pass
-        return self._sha256.hexdigest(), self.bytes
-
-
 class TableFile(ABC):
     """A file of rows under a header.
 
     `headers` as received (a column without one is called "(column 3)"), `encoding` of its text or
     None where the format knows, `encoding_confidence` how sure it is (0 to 1), `format` (csv, xlsx,
     dta, parquet, with .gz where compressed), `sha256` and `bytes` of the file as received,
-    `notes` what its reader must tell the user.
+    `notes` what its reader must tell the user. Where rows have a geometry, `point` names the
+    columns of its longitude and latitude, and `crs` is the datum the file states for them.
     """
 
     format: str
@@ -105,14 +66,44 @@ class TableFile(ABC):
     encoding_confidence: float | None = None
     sheet: str | None = None
     header_line: int | None = None  # counted from 1, where the format has lines
+    point: tuple[str, str] | None = None
+    crs: str | None = None
     headers: list[str]
     sha256: str
     bytes: int
 
-    def __init__(self, path: Path, state: FileState) -> None:
+    def __init__(self, path: Path, state: FileState, source: Source | None = None) -> None:
         self.path = path
+        self.name = path.name
         self.notes: list[str] = []
+        self.source = source or Source(path, b"")
         self._state = state
+
+    @property
+    def twice(self) -> list[str]:
+        """Headers that several columns have; all but the first are told by their number."""
+        return [
+            first
+            for n, header in enumerate(self.headers, start=1)
+            if (first := header.removesuffix(_numbered("", n))) != header and first in self.headers
+        ]
+
+    def refuse_twice(self, used: Iterable[str | None]) -> None:
+        """Raise CoaggError where a header that is used stands over several columns."""
+        wanted = set(used)
+        if found := [header for header in dict.fromkeys(self.twice) if header in wanted]:
+            raise CoaggError(
+                f"{self.path}: several columns are headed {', '.join(map(repr, found))}, which is "
+                "used; rename all but one in the file"
+            )
+
+    def received(self) -> list[tuple[Path, str]]:
+        """Each file of the table and its hash."""
+        return [(self.path, self.sha256)]
+
+    def tell_once(self, notes: Iterable[str]) -> None:
+        """Add notes that are not there yet, as each reading of the file finds them again."""
+        self.notes += [note for note in notes if note not in self.notes]
 
     def batches(self, rows: int = 50_000, columns: Sequence[str] | None = None) -> Iterator[Batch]:
         """Read the file from its beginning; each batch but the last holds `rows` rows.
@@ -136,6 +127,8 @@ class TableFile(ABC):
                     first, held = first + rows, held - rows
         except OSError as fault:
             raise unreadable(self.path, fault) from None
+        except CoaggError as error:
+            raise self.source.renamed(error) from None
         if held:
             yield _cut(first, held, tables, malformed)
         elif first == 1:
@@ -167,23 +160,16 @@ class TableFile(ABC):
         )
 
 
-def unreadable(path: Path, fault: OSError) -> CoaggError:
-    """The error of the operating system in one line."""
-    if isinstance(fault, PermissionError):
-        return CoaggError(f"{path}: no permission to read it; ask its owner, or chmod it")
-    return CoaggError(f"{path}: cannot be read: {fault.strerror or fault}")
-
-
-def open_binary(path: Path) -> BinaryIO:
-    """Open for reading. Raises CoaggError."""
-    try:
-        return path.open("rb")
-    except OSError as fault:
-        raise unreadable(path, fault) from None
-
-
 def checked_headers(path: Path, received: Sequence[str | None]) -> list[str]:
-    """Headers without blanks around them, each column named once. Raises CoaggError."""
+    """Headers without blanks around them, all different: a second one gets its column's number.
+
+    Raises CoaggError.
+
+    Examples
+    --------
+    >>> checked_headers(Path("a.csv"), [" id", "note", None, "note"])
+    ['id', 'note', '(column 3)', 'note (column 4)']
+    """
     if len(received) > MAX_COLUMNS:
         raise CoaggError(
             f"{path}: its first line has {len(received)} fields, more than {MAX_COLUMNS}; "
@@ -191,13 +177,22 @@ def checked_headers(path: Path, received: Sequence[str | None]) -> list[str]:
         )
     stripped = [(header or "").strip() for header in received]
     headers = [header or f"(column {n})" for n, header in enumerate(stripped, start=1)]
-    twice = sorted({header for header in headers if headers.count(header) > 1})
-    if twice:
+    seen: set[str] = set()
+    for n, header in enumerate(headers, start=1):
+        if header in seen:
+            headers[n - 1] = _numbered(header, n)
+        seen.add(headers[n - 1])
+    if len(seen) < len(headers):  # a header that reads like the number of another one
+        twice = sorted({header for header in headers if headers.count(header) > 1})
         raise CoaggError(
             f"{path}: several columns are headed {', '.join(map(repr, twice))}; "
             "rename all but one in the file"
         )
     return headers
+
+
+def _numbered(header: str, number: int) -> str:
+    return f"{header} (column {number})"
 
 
 def without_nul(table: pa.Table, first_row: int) -> tuple[pa.Table, list[Malformed]]:

@@ -1,4 +1,4 @@
-"""Excel workbooks: which sheet holds the table, and what its cells hold that is no value."""
+"""Workbooks: which sheet holds the table, and what its cells hold that is no value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from coagg.errors import CoaggError
-from coagg.etl.files import limits
+from coagg.etl.files import confined, limits
+from coagg.etl.files.packed import Source
 from coagg.etl.files.table_file import MOST_ABOVE, FileState, Fits, checked_headers, without_nul
 from coagg.etl.files.text_records import Malformed
 from coagg.etl.files.typed_files import TypedFile, text_table
@@ -27,28 +28,41 @@ _TYPE = re.compile(rb"""\st=(["'])([a-zA-Z]*)\1""")
 
 
 class WorkbookFile(TypedFile):
-    """One sheet of an Excel workbook: the named one, or the one that has the table.
+    """One sheet of a workbook (xlsx, xlsb, xls, ods): the named one, or the one with the table.
 
     The library reads a sheet whole, so memory grows with it (some 100 bytes a cell while opening).
     Rows without any value are no rows. An error and a formula whose value was never stored come
     out as their text (#N/A, =F2*3), so that they are flagged where a value is needed.
     """
 
-    format = "xlsx"
-
     def __init__(
-        self, path: Path, state: FileState, sheet: str | None = None, fits: Fits | None = None
+        self,
+        path: Path,
+        state: FileState,
+        source: Source,
+        kind: str = "xlsx",
+        sheet: str | None = None,
+        fits: Fits | None = None,
+        header_line: int | None = None,
     ) -> None:
         """Read a sheet; `fits` says whether headers are those of the table. Raises CoaggError."""
-        super().__init__(path, state)
-        limits.check_workbook(path)
+        self.format = kind + source.suffix
+        super().__init__(path, state, source)
+        if kind == "xlsx":
+            limits.check_workbook(self.data)
         with self.library():
-            data, shown = with_shown_cells(path.read_bytes())
-            workbook = fastexcel.read_excel(data)
-            names = list(workbook.sheet_names)
+            shown = 0
+            if kind == "xlsx":
+                data, shown = with_shown_cells(self.data.read_bytes())
+                workbook = fastexcel.read_excel(data)
+                names = list(workbook.sheet_names)
+                sheets = [_filled(_sheet(workbook, n)) for n in range(len(names))]
+            else:
+                received = confined.sheets(self.data, self.bytes)
+                names = [name for name, _ in received]
+                sheets = [_filled(rows) for _, rows in received]
             if sheet is not None and sheet not in names:
                 raise CoaggError(f"{path}: has no sheet {sheet!r}; there are {', '.join(names)}")
-            sheets = [_sheet(workbook, n) for n in range(len(names))]
             begins = [_Beginning(rows, fits) for rows in sheets]
             chosen = names.index(sheet) if sheet is not None else _choose(begins)
             rows = sheets[chosen]
@@ -66,6 +80,8 @@ class WorkbookFile(TypedFile):
                 "put the table there"
             )
         above = begins[chosen].header or 0
+        if header_line is not None:
+            above = min(header_line, rows.num_rows) - 1
         self.header_line = above + 1
         if above:
             self.notes.append(f"{above} rows above the header were left out")
@@ -102,7 +118,7 @@ class WorkbookFile(TypedFile):
     def _parts(self, rows: int, columns: list[str]) -> Iterator[tuple[pa.Table, list[Malformed]]]:
         for start in range(0, self._rows.num_rows, rows):
             part = self._rows.select(columns).slice(start, rows)
-            yield without_nul(text_table(part, self.path), start + 1)
+            yield without_nul(text_table(part), start + 1)
 
 
 class _Beginning:
@@ -127,11 +143,15 @@ def _choose(begins: list[_Beginning]) -> int:
 
 
 def _sheet(workbook: fastexcel.ExcelReader, number: int) -> pa.Table:
-    """Rows of a sheet that hold anything, columns that hold anything; all as strings."""
+    """The cells of a sheet, all as strings."""
     loaded = workbook.load_sheet(number, header_row=None, dtypes="string")
     if loaded.width == 0 or loaded.height == 0:
         return pa.table({})
-    sheet = pa.Table.from_batches([loaded.to_arrow()])
+    return pa.Table.from_batches([loaded.to_arrow()])
+
+
+def _filled(sheet: pa.Table) -> pa.Table:
+    """Rows of a sheet that hold anything, columns that hold anything."""
     sheet = sheet.select([n for n, c in enumerate(sheet.columns) if c.null_count < len(c)])
     empty = np.ones(sheet.num_rows, dtype=bool)
     for column in sheet.columns:

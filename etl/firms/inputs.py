@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ import psycopg
 from coagg.database import sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, refreshed, why
 from coagg.etl.files import FILE_READER_CODE, readers
-from coagg.etl.firms import FIRM_READER_CODE, column_map, layouts, scan
+from coagg.etl.firms import FIRM_READER_CODE, column_map, layouts, scan, years
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.spelling import FORMS
 from coagg.etl.reference import load as reference
@@ -46,7 +46,7 @@ class Opened:
 
 
 def open_file(
-    path: Path,
+    path: Path | Sequence[Path],
     survey_year: int,
     layout: str | None,
     datum: str | None,
@@ -54,6 +54,7 @@ def open_file(
     encoding: str | None = None,
     sheet: str | None = None,
     columns: Mapping[str, str] | None = None,
+    header_line: int | None = None,
 ) -> Opened:
     """Open a file of firms; arguments and errors are those of `load_firms`."""
     named = layouts.load_layout(layout) if layout else None
@@ -66,15 +67,20 @@ def open_file(
         encoding or stated,
         sheet=sheet,
         fits=lambda headers: any(one.missing(headers, survey_year) == [] for one in known),
+        header_line=header_line or (named.header_line(survey_year) if named else None),
     )
-    chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
+    file = table.path
+    chosen = named or layouts.detect_layout(table.headers, survey_year, file=file)
     if columns:
-        column_map.check_found(columns, table.headers, path)
-    mapping = chosen.map(table.headers, survey_year, file=path)
+        column_map.check_found(columns, table.headers, file)
+    mapping = chosen.map(table.headers, survey_year, file=file, point=table.point)
+    table.refuse_twice(mapping.columns.values())
     if columns and not layout and (told := column_map.told_own_names(columns, mapping)):
         table.notes.append(told)
     country = country or mapping.country or "CN"
-    stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
+    uses_geometry = table.point == (mapping.columns["lon"], mapping.columns["lat"])
+    own = table.crs if uses_geometry else None
+    stated = datum or own or mapping.datum or ("wgs84" if country != "CN" else None)
     if stated:
         stated = stated.upper() if stated.lower().startswith("epsg:") else stated
         firm_rows.check_datum(country, stated)
@@ -87,6 +93,32 @@ def open_file(
     # a column looked for under its own name alone is not missed
     not_found = chosen.not_found(table.headers, survey_year) if layout or not columns else {}
     return Opened(table, mapping, country, stated, not_found)
+
+
+def years_of(
+    path: Path | Sequence[Path],
+    layout: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    header_line: int | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> list[int]:
+    """The survey years that a file states row by row; arguments are those of `load_firms`."""
+    named = layouts.load_layout(layout) if layout else None
+    if columns:
+        named = column_map.as_layout(columns, named.years[0].first if named else 2000, named)
+    known = [named] if named else [layouts.load_layout(name) for name in layouts.list_layouts()]
+    first = named.years[0].first if named else None
+    table = readers.open_table(
+        path,
+        encoding or (named.encoding(first) if named and first else None),
+        sheet=sheet,
+        fits=lambda headers: any(
+            one.missing(headers, year.first) == [] for one in known for year in one.years
+        ),
+        header_line=header_line or (named.header_line(first) if named and first else None),
+    )
+    return years.stated_years(table, known)
 
 
 def inputs(
@@ -149,7 +181,7 @@ def _is_there(connection: psycopg.Connection, country: str, survey_year: int) ->
 
 def why_load(
     connection: psycopg.Connection,
-    path: Path,
+    path: Path | Sequence[Path],
     survey_year: int,
     *,
     layout: str | None = None,
@@ -159,12 +191,15 @@ def why_load(
     encoding: str | None = None,
     sheet: str | None = None,
     columns: Mapping[str, str] | None = None,
+    header_line: int | None = None,
 ) -> str | None:
     """Why `load_firms` would load the file; None when it would find it unchanged.
 
     Arguments and errors are those of `load_firms`; nothing is written.
     """
-    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet, columns)
+    opened = open_file(
+        path, survey_year, layout, datum, country, encoding, sheet, columns, header_line
+    )
     made_from = inputs(connection, opened, cleaning or CleaningSettings())
     return why_of(connection, opened.country, survey_year, made_from)
 

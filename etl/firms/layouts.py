@@ -61,7 +61,7 @@ OUTPUT_UNITS = {
 }
 SETTINGS = (
     "@about", "@country", "@datum", "@coordinates", "@output_unit", "@classification", "@encoding",
-    "@id_digits",
+    "@id_digits", "@header_line",
 )  # fmt: skip
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
 _HEADERS_SHOWN = 60
@@ -77,13 +77,15 @@ A layout is a CSV file (UTF-8) that says which header is which column, one colum
     @classification,a hint where codes alone leave a tie,gbt4754_2002,
     @encoding,of the text; empty: found out,,gb18030
     @id_digits,digits of a whole firm_id: shorter numbers lost their zeros,,
+    @header_line,line of the headers; empty: found,,3
     firm_id,,法人代码,法人代码|组织机构代码
     industry_code,,行业代码,行业代码
     lon,,lon_bd09,经度
     lat,,lat_bd09,纬度
 
 Rows: {columns}.
-lon, lat and industry_code are required, the others may be left out. Alternatives are separated
+industry_code, lon and lat are required, the others may be left out; where a file has a geometry
+(GeoPackage, GeoJSON, a shapefile), lon and lat may be too. Alternatives are separated
 by |, the first one found in the file counts; where @datum has as many as lon, each header of lon
 has its own datum. A column that holds both ("30.72, 104.06", POINT (104.06 30.72)) is named under
 lon and under lat. Rows whose country names another one are refused; empty means the file's own.
@@ -177,20 +179,32 @@ class Layout:
         if len(stated) < 2:
             return stated[0] if stated else None
         known = [normalised(name) for name in self.alternatives("lon", heading)]
-        return stated[known.index(normalised(lon_header or ""))]
+        form = normalised(lon_header or "")
+        return stated[known.index(form)] if form in known else None  # a geometry says it itself
 
     def encoding(self, survey_year: int) -> str | None:
         """The encoding of the files of a survey year; None where the layout does not state it."""
         return self.cell("@encoding", self.heading(survey_year) or "") or None
 
+    def header_line(self, survey_year: int) -> int | None:
+        """The line of the headers of a survey year; None where the layout does not state it."""
+        stated = self.cell("@header_line", self.heading(survey_year) or "")
+        return int(stated) if stated else None
+
     def alternatives(self, column: str, heading: str) -> list[str]:
         """Headers a column may have, the preferred one first."""
-        return [text.strip() for text in self.cell(column, heading).split("|") if text.strip()]
+        found = [text.strip() for text in self.cell(column, heading).split("|") if text.strip()]
+        # what the geometry of a file is called
+        return found or ([column] if column in ("lon", "lat") else [])
 
     def map(
-        self, headers: Sequence[str], survey_year: int, file: Path | str = "the file"
+        self,
+        headers: Sequence[str],
+        survey_year: int,
+        file: Path | str = "the file",
+        point: tuple[str, str] | None = None,
     ) -> Mapping:
-        """Find the columns of a file.
+        """Find the columns of a file; `point` are those of its geometry, for want of others.
 
         Raises CoaggError when the layout has no column for the year, a required column is not
         found, or a header stands in the file twice but for case, width or blanks.
@@ -202,6 +216,8 @@ class Layout:
                 f"{self.survey_years()}: add one to {self.path}, or choose another layout"
             )
         columns, twice = self._find(headers, heading)
+        if point and (columns["lon"] is None or columns["lat"] is None):
+            columns["lon"], columns["lat"] = point
         missing = [column for column in REQUIRED if columns[column] is None]
         if missing:
             raise CoaggError(self._unmapped(headers, heading, missing, file))
@@ -422,6 +438,11 @@ def check_settings(path: Path, cells: dict[str, dict[str, str]]) -> None:
                 raise CoaggError(
                     f"{path}: {setting} of {heading} is {value!r}; use one of {', '.join(choices)}"
                 )
+    for heading, value in cells.get("@header_line", {}).items():
+        if value and not re.fullmatch(r"[1-9][0-9]{0,5}", value):
+            raise CoaggError(
+                f"{path}: @header_line of {heading} is {value!r}; write the number of the line"
+            )
     for heading, value in cells.get("@id_digits", {}).items():
         if value and not re.fullmatch(r"[1-9][0-9]?", value):
             raise CoaggError(

@@ -7,7 +7,7 @@ the old one's place together with the ledger row. A kill leaves the data base as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,17 @@ from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
-from coagg.etl.firms import axes, crs_proposal, datum_check, gate, layouts, remedies
+from coagg.etl.files.parts import PartsFile
+from coagg.etl.firms import axes, crs_proposal, datum_check, gate, layouts, remedies, years
 from coagg.etl.firms import rows as firm_rows
-from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
+from coagg.etl.firms.inputs import (
+    RULES,
+    CleaningSettings,
+    inputs,
+    open_file,
+    why_of,
+    years_of,
+)
 from coagg.etl.reference import load as reference
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -71,7 +79,7 @@ class NothingLeft(CoaggError):
 
 def load_firms(
     settings: Settings,
-    path: Path,
+    path: Path | Sequence[Path],
     survey_year: int,
     *,
     layout: str | None = None,
@@ -84,13 +92,20 @@ def load_firms(
     encoding: str | None = None,
     sheet: str | None = None,
     columns: Mapping[str, str] | None = None,
+    header_line: int | None = None,
+    other_years: Collection[int] = (),
     progress: Progress = lambda stage, rows: None,
 ) -> LoadReport:
     """Load `path` as the firms of `survey_year`, replacing that year and no other.
 
+    `path` may be several files, or a folder of files, that are parts of the year.
+
     `encoding` of its text: the layout's, or found out by what the text reads like; a toss-up is
-    an error. `sheet` of a workbook: the one that has the headers. `columns` say which header is
-    which of our columns, {"lon": "Longitude", "industry": "sic"}, in front of the layout.
+    an error. `sheet` of a workbook, or layer of a map: the one that has the headers.
+    `header_line`: the line of the headers, found by the layout by default. `columns` say which
+    header is which of our columns, {"lon": "Longitude", "industry": "sic"}, in front of the layout.
+    Rows that state one of `other_years` are left out, as they are loaded for themselves
+    (`load_years`).
 
     Rows read = rows clean + rows refused, enforced by the data base. The same file with the same
     settings changes nothing. A year that moves further than `limits` allow is taken only with a
@@ -99,8 +114,13 @@ def load_firms(
     cannot be taken; the data base is then as it was.
     """
     cleaning = cleaning or CleaningSettings()
-    opened = open_file(path, survey_year, layout, datum, country, encoding, sheet, columns)
+    opened = open_file(
+        path, survey_year, layout, datum, country, encoding, sheet, columns, header_line
+    )
     table, mapping, country = opened.table, opened.mapping, opened.country
+    path = table.path
+    if other_years and (header := mapping.columns["survey_year"]):
+        table = years.OneYear(table, header, other_years)
 
     with database.connect(settings) as connection, YearLock(settings, country, survey_year):
         # a loader that was killed must not leave its backend working for nobody
@@ -152,11 +172,12 @@ def load_firms(
             progress(rule[3:].replace("_", " "), 0)
             database.run_file(connection, RULES / f"{rule}.sql")
         _fill_received(connection, table, mapping)
+        _name_parts(connection, opened.table)
         database.run_file(connection, RULES / "60_year.sql")
         progress("writing the year", 0)
         partition = _build_partition(connection, country, survey_year)
         report = LoadReport(
-            file=path.name,
+            file=table.name,
             survey_year=survey_year,
             country=country,
             layout=mapping.layout,
@@ -197,11 +218,42 @@ def load_firms(
             connection, report.verdict, str(path), country, table.sha256, accept,
             scan.unknown_codes(code_sets),
         )  # fmt: skip
-        ledger.keep_file(settings, path, table.sha256)
+        for file, sha256 in table.received():
+            ledger.keep_file(settings, file, sha256)
         progress("swapping the year in", 0)
         _publish(connection, report, partition, table, made_from)
         connection.commit()
     return report
+
+
+def load_years(
+    settings: Settings,
+    path: Path | Sequence[Path],
+    survey_years: Sequence[int] = (),
+    **options: Any,
+) -> Iterator[LoadReport]:
+    """Load each year of a file of several, by default all that it holds; a load each.
+
+    `options` are those of `load_firms`. Each year is loaded whole or not at all; an error says
+    which years before it stand. Raises CoaggError.
+    """
+    said = {name: options.get(name) for name in (
+        "layout", "encoding", "sheet", "header_line", "columns",
+    )}  # fmt: skip
+    held = years_of(path, **said)
+    wanted = list(dict.fromkeys(survey_years)) or held
+    done: list[str] = []
+    for year in wanted:
+        try:
+            others = [other for other in held if other != year]
+            yield load_firms(settings, path, year, other_years=others, **options)
+        except CoaggError as error:
+            if not done:
+                raise
+            raise CoaggError(
+                f"{year}: {error}; loaded before it, and kept: {', '.join(done)}"
+            ) from None
+        done.append(str(year))
 
 
 class YearLock:
@@ -308,6 +360,19 @@ def _fill_received(
         "ELSE detail END "
         "FROM received_row AS found WHERE refused.row_number = found.row_number"
     )
+
+
+def _name_parts(connection: psycopg.Connection, table: readers.TableFile) -> None:
+    """Say of refused rows which file they are in, where a year is in several."""
+    if not isinstance(table, PartsFile):
+        return
+    for part, before in zip(table.parts, table.begins, strict=True):
+        connection.execute(
+            "UPDATE incoming_refused SET detail = concat_ws(', ', nullif(detail, ''), "
+            "format('row %%s of %%s', row_number - %(before)s, %(name)s::text)) "
+            "WHERE row_number > %(before)s AND row_number <= %(last)s",
+            {"before": before, "name": part.name, "last": before + table.rows_of(part)},
+        )
 
 
 def _build_partition(connection: psycopg.Connection, country: str, survey_year: int) -> str:

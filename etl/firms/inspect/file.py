@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ _YEAR_IN_NAME = re.compile(r"(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])")
 
 def inspect_file(
     settings: Settings,
-    path: Path,
+    path: Path | Sequence[Path],
     stated: Stated = NOTHING,
     *,
     limits: gate.Limits | None = None,
@@ -46,11 +46,11 @@ def inspect_file(
     or what is stated is wrong.
     """
     progress("opening", 0)
-    table = open_any(path, stated.encoding, stated.sheet)
+    table = open_any(path, stated.encoding, stated.sheet, stated.header_line)
     progress("reading", 0)
     held = profile(table)
     with database.connect(settings) as connection:
-        found = _Found(connection, path, stated, table, held)
+        found = _Found(connection, stated, table, held)
         progress("where points fall", 0)
         inspection = found.inspection(connection)
     return _tried(settings, path, stated, found, inspection, limits, progress)
@@ -62,12 +62,12 @@ class _Found:
     def __init__(
         self,
         connection: psycopg.Connection,
-        path: Path,
         stated: Stated,
         table: TableFile,
         held: Profile,
     ) -> None:
-        self.path, self.stated, self.table, self.held = path, stated, table, held
+        self.path = path = table.path
+        self.stated, self.table, self.held = stated, table, held
         self.year, self.year_from = _survey_year(held, path, stated.survey_year)
         self.layout = _layout(table, stated, self.year)
         self.trial_year = self.year or _some_year(connection, self.layout)
@@ -79,18 +79,28 @@ class _Found:
         }
         self.said: layouts.Mapping | None = None  # by the layout, where it fits
         if self.layout and self.layout.missing(table.headers, self.trial_year) == []:
-            self.said = self.layout.map(table.headers, self.trial_year, path)
+            self.said = self.layout.map(table.headers, self.trial_year, path, table.point)
             mapped = self.said.columns.items()
             self.columns = {column: header for column, header in mapped if header is not None}
         else:
             self.columns = guesses.guess(held, self.values)
+            if table.point:
+                self.columns = {
+                    **self.columns,
+                    **dict(zip(("lon", "lat"), table.point, strict=True)),
+                }
+
+    def _own_datum(self) -> str | None:
+        """The system that a file with a geometry states for its points."""
+        used = (self.columns.get("lon"), self.columns.get("lat"))
+        return self.table.crs if self.table.point == used else None
 
     def inspection(self, connection: psycopg.Connection) -> Inspection:
         """All but what a load would do."""
         stated, table = self.stated, self.table
         place = locate(
             connection, self.held.sample, self.values, self.columns, self.trial_year,
-            country=stated.country, datum=stated.datum, said=self.said,
+            country=stated.country, datum=stated.datum or self._own_datum(), said=self.said,
         )  # fmt: skip
         industry = self.columns.get("industry_code")
         known = self.values[industry].classification(place.country) if industry else None
@@ -134,6 +144,7 @@ class _Found:
             "@output_unit": said.output_unit if said else None,
             "@classification": known[1] if known and place.country else None,
             "@encoding": self.stated.encoding,
+            "@header_line": str(self.stated.header_line) if self.stated.header_line else None,
             "@id_digits": str(said.id_digits) if said and said.id_digits else None,
         }
         return {name: value for name, value in found.items() if value}
@@ -150,7 +161,7 @@ class _Found:
 
 def _tried(
     settings: Settings,
-    path: Path,
+    path: Path | Sequence[Path],
     stated: Stated,
     found: _Found,
     inspection: Inspection,
@@ -175,7 +186,8 @@ def _tried(
             report = load_firms(
                 settings, path, found.trial_year, layout=layout, columns=columns,
                 datum=stated.datum, country=stated.country, limits=limits, dry_run=True,
-                encoding=stated.encoding, sheet=stated.sheet, progress=progress,
+                encoding=stated.encoding, sheet=stated.sheet, header_line=stated.header_line,
+                progress=progress,
             )  # fmt: skip
         except NothingLeft as fault:
             return replace(inspection, load=fault.report, refused=str(fault))

@@ -54,3 +54,4 @@ class Stated:
     country: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    header_line: int | None = None

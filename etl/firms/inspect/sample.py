@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,12 @@ class SampledRows(TableFile):
         yield self.rows.select(columns), []
 
 
-def open_any(path: Path, encoding: str | None, sheet: str | None) -> TableFile:
+def open_any(
+    path: Path | Sequence[Path],
+    encoding: str | None,
+    sheet: str | None,
+    header_line: int | None = None,
+) -> TableFile:
     """Open a file without a layout: its header is the line that speaks of most like firms.
 
     Raises CoaggError as `readers.open_table` does.
@@ -73,12 +78,17 @@ def open_any(path: Path, encoding: str | None, sheet: str | None) -> TableFile:
             layout.missing(cells, year.first) == [] for layout in known for year in layout.years
         )
 
+    def opened(looks_right: Callable[[Sequence[str]], bool]) -> TableFile:
+        return readers.open_table(
+            path, encoding, sheet=sheet, fits=looks_right, header_line=header_line
+        )
+
     try:
-        table = readers.open_table(path, encoding, sheet=sheet, fits=fits)
+        table = opened(fits)
     except CoaggError:
-        return readers.open_table(path, encoding, sheet=sheet, fits=_like_headers)
+        return opened(_like_headers)
     if not fits(table.headers) and _has_titles(table.headers):
-        return readers.open_table(path, encoding, sheet=sheet, fits=_like_headers)
+        return opened(_like_headers)
     return table
 
 

@@ -39,7 +39,7 @@ def rows(table: TableFile) -> list[list[str | None]]:
         (b"a,b\n", "has a header but no rows"),
         (b"a,b", "has a header but no rows"),
         (b"a,b\n\n\n", "has a header but no rows"),
-        (b"a,b,a\n1,2,3\n", "several columns are headed 'a'; rename"),
+        (b"a,a (column 3),a\n1,2,3\n", r"several columns are headed 'a \(column 3\)'; rename"),
         (b"a,b\0\n1,2\n", r"header line is damaged \(row_has_nul\)"),
         (b"a,\xff\n1,2\n3,4\n5,6\n7,8\n", r"header line is damaged \(row_undecodable\)"),
         (b"a," * 1_000_000 + b"\n1\n", r"header line is damaged \(row_too_long\)"),
@@ -47,9 +47,26 @@ def rows(table: TableFile) -> list[list[str | None]]:
         ("a,b\n1,2\n".encode("utf-16-le"), "looks like UTF-16.*--encoding utf-16-le"),
         (bytes(range(256)) * 40, "is binary data"),
         (b"%PDF-1.4\n1,2\n", "is a PDF"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, r"an old Excel \.xls"),
-        (b"SQLite format 3\0" + bytes(100), "SQLite"),
-        (b"BZh91AY&SY", "bzip2"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, "damaged or truncated xls file"),
+        (b"SQLite format 3\0" + bytes(100), "damaged or truncated gpkg"),
+        (b"BZh91AY&SY", "bzip2 data ends too early"),
+        (b"BZh91AY&SYxxxxxxxxxxxx", "a damaged bzip2 file"),
+        (b"\xfd7zXZ\0xxxxxxxxxxxxx", "a damaged xz file"),
+        (b"\x28\xb5\x2f\xfdxxxxxxxx", "a damaged zstd file|ends too early"),
+        (b"fgb\3fgb\0" + b"\x40" * 60, "damaged or truncated fgb|has no layers"),
+        (b"\0\0\x27\x0a" + bytes(60), r"a \.shp file by another name"),
+        (b"ARROW1\0\0" + bytes(60), "damaged or truncated arrow"),
+        (b"FEA1" + bytes(60), "Feather file of the first version"),
+        (b"$FL2" + bytes(60), "damaged or truncated sav"),
+        (b'{"a": 1', "damaged or truncated JSON"),
+        (b'[{"a": 1}, {"a": ', "damaged or truncated JSON"),
+        (b'[{"a": 1} {"a": 2}]', "damaged or truncated JSON .a comma is missing"),
+        (b'[{"a": 1}] 5', "text follows its end"),
+        (b"[[1, 2], [3, 4]]", "JSON without an array of records"),
+        (b"[" * 100_000, "JSON without|damaged or truncated JSON"),
+        (b'{"a":' * 100_000, "damaged or truncated JSON"),
+        (b'{"a": ' + b"9" * 100, "damaged or truncated JSON"),
+        (b"{}", "has a header but no rows|without records"),
         (b"\n<html><table><tr><td>a</td></tr>", "web page"),
         (b"PK\3\4" + bytes(60), "damaged or truncated xlsx or zip"),
         (b"PAR1" + bytes(60), "damaged or truncated parquet"),
@@ -68,7 +85,7 @@ def test_what_is_no_table_is_said_in_one_line(write, content, said):
 def test_no_file_no_directory_no_pipe(tmp_path):
     with pytest.raises(CoaggError, match="no such file"):
         open_table(tmp_path / "none.csv")
-    with pytest.raises(CoaggError, match="is a directory"):
+    with pytest.raises(CoaggError, match="a folder with no file in it"):
         open_table(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CoaggError, match="no regular file"):

@@ -302,11 +302,19 @@ def test_damaged_gzip_is_said(write):
 
 
 @pytest.mark.parametrize(
-    "inner", [b"PAR1xxxx", b"PK\3\4xxxx", b"\x72\2\1\0xxxx", gzip.compress(b"a", mtime=0)]
+    ("inner", "said"),
+    [
+        (b"PAR1xxxx", "damaged or truncated parquet.gz"),
+        (b"PK\3\4xxxx", "damaged or truncated xlsx or zip"),
+        (b"\x72\2\1\0xxxx", "damaged or truncated dta.gz"),
+        (gzip.compress(b"a", mtime=0), "packed twice"),
+    ],
 )
-def test_gzip_of_another_format_is_refused(write, inner):
-    with pytest.raises(CoaggError, match="what it packs is no text; unpack it first"):
-        open_table(write(gzip.compress(inner)))
+def test_gzip_of_another_damaged_format_is_refused(write, inner, said):
+    path = write(gzip.compress(inner))
+    with pytest.raises(CoaggError, match=said) as error:
+        open_table(path)
+    assert str(error.value).startswith(f"{path}: ")
 
 
 def test_gzip_of_nothing_is_empty(write):

@@ -77,7 +77,6 @@ def test_xlsx_in_batches(tmp_path):
     [
         ({"a": []}, "first sheet is empty"),
         ({"a": [["x", "y"]]}, "has a header but no rows"),
-        ({"a": [["x", "x"], [1, 2]]}, "several columns are headed 'x'"),
         ({"a": [["x"], [1]], "b": [["x"], [2]]}, "sheet b holds more rows under the same header"),
     ],
 )
@@ -92,8 +91,8 @@ def test_truncated_xlsx_and_other_zips_are_said(tmp_path, write):
     with pytest.raises(CoaggError, match="damaged or truncated xlsx or zip"):
         open_table(write(path.read_bytes()[:-40]))
     with zipfile.ZipFile(tmp_path / "y.zip", "w") as archive:
-        archive.writestr("firms.csv", "a,b\n")
-    with pytest.raises(CoaggError, match=r"zip archive but no \.xlsx; unpack it first"):
+        archive.writestr("word/document.xml", "<?xml?>")
+    with pytest.raises(CoaggError, match="a web page or XML"):
         open_table(tmp_path / "y.zip")
 
 
@@ -199,7 +198,7 @@ def test_parquet_values_are_text(tmp_path):
 
 def test_parquet_that_is_no_table(tmp_path, write):
     pyarrow.parquet.write_table(pa.table({"a": [[1, 2]]}), tmp_path / "nested")
-    with pytest.raises(CoaggError, match="column a holds list"):
+    with pytest.raises(CoaggError, match="no column of one value a row; flatten it"):
         list(open_table(tmp_path / "nested").batches())
     pyarrow.parquet.write_table(pa.table({"a": pa.array([], pa.int8())}), tmp_path / "none")
     with pytest.raises(CoaggError, match="has a header but no rows"):
