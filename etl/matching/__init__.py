@@ -2,4 +2,4 @@
 
 # Raise when the same firms and applicants get other links (tests/etl/matching/test_match_code.py).
 # The rules in sql/transforms/match count by their text.
-MATCH_CODE = 1
+MATCH_CODE = 2

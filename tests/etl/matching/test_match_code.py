@@ -28,5 +28,5 @@ def test_links_are_those_of_the_number(loaded):  # noqa: F811
         json.loads(json.dumps(results)),
         MATCH_CODE,
         "MATCH_CODE",
-        (1, "12b29ff5d8b5f41143b31ca1cc1d6780"),
+        (2, "12b29ff5d8b5f41143b31ca1cc1d6780"),
     )
