@@ -6,11 +6,13 @@ functions take unique names; callers work on distinct values.
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import opencc
 
@@ -29,25 +31,16 @@ _LATIN_FORMS = (
     "sdn bhd kabushiki kaisha kabushikikaisha ltda sro zrt kft sp zoo ooo oao zao se cv and"
 )
 _LEGAL_LATIN = frozenset(_LATIN_FORMS.split())
-_LAST_WORD = re.compile(r"\b([^\W\d]+)\.?$")
-# Two letters of states and patent offices (ISO 3166, WIPO ST.3, and codes no longer in use).
-_STATES = (
-    "AD AE AF AG AI AL AM AN AO AP AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BR BS BT BW "
-    "BY BZ CA CD CF CG CH CI CK CL CM CN CO CR CS CU CV CW CY CZ DD DE DJ DK DM DO DZ EA EC EE EG "
-    "EM EP ER ES ET EU FI FJ FK FO FR GA GB GC GD GE GG GH GI GL GM GN GQ GR GT GW GY HK HN HR HT "
-    "HU IB ID IE IL IM IN IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK "
-    "LR LS LT LU LV LY MA MC MD ME MG MH MK ML MM MN MO MR MS MT MU MV MW MX MY MZ NA NE NG NI NL "
-    "NO NP NR NZ OA OM PA PE PG PH PK PL PR PS PT PW PY QA RO RS RU RW SA SB SC SD SE SG SH SI SK "
-    "SL SM SN SO SR ST SU SV SX SY SZ TC TD TG TH TJ TL TM TN TO TR TT TV TW TZ UA UG UK US UY UZ "
-    "VA VC VE VG VN VU WO WS XK YE YU ZA ZM ZW"
-).split()
-_STATE = "(?:" + "|".join(_STATES) + ")"
-# Behind a comma these are legal forms, or titles of persons.
-_NOT_BEHIND_COMMA = frozenset("AD AG CO CS CV KG MD PA SA SC SE SL SM UG".split())
-_STATE_BEHIND_COMMA = "(?:" + "|".join(x for x in _STATES if x not in _NOT_BEHIND_COMMA) + ")"
+_LAST_WORD = re.compile(r"\b([^\W\d]+)$")
+# Two letters of states and patent offices; some are legal forms or titles too, and no country
+# behind a comma.
+with (Path(__file__).parents[1] / "data" / "codes" / "states.csv").open(encoding="utf-8") as _file:
+    _STATES = list(csv.DictReader(_file))
+_STATE = "(?:" + "|".join(row["code"] for row in _STATES) + ")"
+_BEHIND = "(?:" + "|".join(row["code"] for row in _STATES if not row["is_also"]) + ")"
 _IN_SQUARES = re.compile(rf"\s*\[\s*{_STATE}\s*\]$")
 _IN_ROUND = re.compile(rf"\s*\(\s*{_STATE}\s*\)$")
-_BEHIND_COMMA = re.compile(rf"\s*,\s*{_STATE_BEHIND_COMMA}$")
+_BEHIND_COMMA = re.compile(rf"\s*,\s*{_BEHIND}$")
 # Derwent's codes of assignees: four letters and the kind of code (standard, not, individual ...).
 _ASSIGNEE_CODE = re.compile(r"\s*\([A-Z0-9&]{4}-[A-Z]\)\s*")
 _PROVINCE_NAMES = (
@@ -81,8 +74,8 @@ def _simplified() -> dict[int, str]:
 def normalise(name: str | None) -> str:
     """The name in one width, script, case and spacing, without punctuation; "" for nothing.
 
-    >>> normalise("ＡＢＣ（上海）有限公司"), normalise("Müller & Co. KG"), normalise("Alpha LLC [US]")
-    ('abc上海有限公司', 'muller co kg', 'alpha llc')
+    >>> normalise("ＡＢＣ（上海）有限公司"), normalise("Müller & Co. KG"), normalise("Beta [US]")
+    ('abc上海有限公司', 'muller co kg', 'beta')
     """
     if not name:
         return ""
@@ -143,7 +136,7 @@ def tagged(name: str) -> bool:
 
 
 def _ends_legal(text: str) -> bool:
-    last = _LAST_WORD.search(text.strip())
+    last = _LAST_WORD.search(text.replace(".", "").strip())
     word = last[1].casefold() if last else ""
     return word.endswith(("公司", "会社")) or word in _LEGAL_LATIN - {"and"}
 

@@ -53,7 +53,7 @@ def _parts(cell: str) -> str:
                 found = read(cell)
             except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
                 continue
-            if isinstance(found, list | tuple | set):
+            if isinstance(found, list | tuple):
                 return PARTED.join(str(part) for part in found if part is not None)
         if cell.lstrip()[0] == "{" and _ALL_QUOTED.fullmatch(cell.strip()[1:-1]):
             return PARTED.join(_QUOTED.findall(cell))

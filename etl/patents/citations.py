@@ -25,6 +25,7 @@ from coagg.etl.files import FILE_READER_CODE
 from coagg.etl.files.table_file import TableFile
 from coagg.etl.patents import CITATION_READER_CODE
 from coagg.etl.patents import applicants as patent_applicants
+from coagg.etl.patents import columns as patent_columns
 from coagg.etl.patents import dates as patent_dates
 from coagg.etl.patents import load as patents
 from coagg.etl.patents import rows as patent_rows
@@ -84,7 +85,7 @@ def load_citations(
         )
         report.facts = {"encoding_confidence": table.encoding_confidence}
         unreadable = impossible = 0
-        found = patent_rows.scan(table, columns, chosen, ("citation_date",))
+        found = patent_columns.scan(table, columns, chosen, ("citation_date",))
         order = found.orders.get("citation_date", "")
         for pairs in _pairs(table, columns, chosen):
             clean, refused, bad = _cleaned(pairs, columns, chosen, order)
@@ -158,7 +159,7 @@ def _pairs(
     first = 1
     for batch in table.batches(20_000 if separators else 50_000, wanted):
         citing, cited, date = (
-            patent_rows.mapped_text(batch, columns, name)
+            patent_columns.mapped_text(batch, columns, name)
             for name in ("citing", "cited", "citation_date")
         )
         if not separators:
@@ -166,7 +167,7 @@ def _pairs(
                 batch.row_numbers(), citing, cited, date, batch.table, list(batch.malformed)
             )
             continue
-        place, _, parts = patent_rows.split_parts(
+        place, _, parts = patent_columns.split_parts(
             patent_applicants.as_parts(cited), f"[{separators}{patent_applicants.PARTED}]"
         )
         held = parts.is_valid()
@@ -280,9 +281,7 @@ def _summarise(connection: psycopg.Connection, report: ledger.InputReport) -> No
         "SELECT count(*) FROM incoming_refused INNER JOIN clean.patent "
         "ON patent.patent_id = incoming_refused.detail WHERE reason = 'self_citation'",
     )
-    (by_number,) = patents.one(
-        connection, "SELECT count(*) FROM resolved_citation WHERE by_number"
-    )
+    (by_number,) = patents.one(connection, "SELECT count(*) FROM resolved_citation WHERE by_number")
     if by_number:
         report.notes.append(
             f"{by_number:,} citations name their patent by its number without the kind of "

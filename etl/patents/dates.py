@@ -28,7 +28,7 @@ WORDS = {"dmy": "day first", "mdy": "month first"}
 MOST_AGAINST = 0.01
 
 _TIME = r"(?:[T ,]\s*\d.*)?"
-_YMD = re.compile(rf"(\d{{4}})\s*[-/.年]\s*(\d{{1,2}})\s*[-/.月]\s*(\d{{1,2}})\s*日?(?:[T ].*)?", re.S)
+_YMD = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T ].*)?", re.S)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\.0+)?")
 _OPEN = re.compile(rf"(\d{{1,2}})\s*[-/.]\s*(\d{{1,2}})\s*[-/.]\s*(\d{{4}}|\d{{2}}){_TIME}", re.S)
 _SERIAL = re.compile(r"([1-5]\d{4})(?:\.\d+)?")  # 1927 to 2064

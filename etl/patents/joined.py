@@ -86,7 +86,9 @@ class Side:
                 keep = rows[join.own].is_valid()
                 if join.column:
                     chosen = pa.array(join.values, pa.string())
-                    keep = pc.and_(keep, pc.is_in(pc.utf8_trim_whitespace(rows[join.column]), chosen))
+                    keep = pc.and_(
+                        keep, pc.is_in(pc.utf8_trim_whitespace(rows[join.column]), chosen)
+                    )
                 parts.append(rows.filter(keep))
                 malformed += len(batch.malformed)
         held = pa.concat_tables(parts)
@@ -96,9 +98,7 @@ class Side:
         first[1:] = keys[order][1:] != keys[order][:-1]
         again = int((~first).sum())
         if again:
-            self.notes.append(
-                f"{join.file}: {again:,} further rows for a {join.own} are not read: the first counts"
-            )
+            self.notes.append(f"{join.file}: {again:,} rows repeat a {join.own} and are not read")
         if malformed:
             self.notes.append(f"{join.file}: {malformed:,} rows that cannot be parted are not read")
         self._keys = keys[order[first]]
@@ -208,8 +208,6 @@ class JoinedFile(TableFile):
 
 
 def _one_text(parts: Sequence[pa.ChunkedArray | pa.Array]) -> pa.Array:
-    texts = [
-        part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part for part in parts
-    ]
+    texts = [part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part for part in parts]
     trimmed = [pc.utf8_trim_whitespace(text) for text in texts]
     return pc.binary_join_element_wise(*trimmed, "")

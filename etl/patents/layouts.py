@@ -34,6 +34,7 @@ STAND_IN = {"application_date": "priority_date"}
 # Settings and what they are where a layout is silent.
 SETTINGS = {
     "@about": "",
+    "@known_by": "",
     "@encoding": "",
     "@numbers": "",
     "@country": "",
@@ -51,7 +52,11 @@ SETTINGS = {
     "@citation_list": "",
     "@cited": "any",
 }
-_CHOICES = {"@numbers": ("", "cn"), "@dates": ("ymd", "dmy", "mdy"), "@cited": ("any", "publications")}
+_CHOICES = {
+    "@numbers": ("", "cn"),
+    "@dates": ("ymd", "dmy", "mdy"),
+    "@cited": ("any", "publications"),
+}
 
 
 _JOIN = re.compile(
@@ -131,6 +136,11 @@ class PatentLayout:
     def fits(self, headers: Sequence[str], kind: str) -> bool:
         """Whether a file has what is needed, by itself or joined with the layout's other files."""
         return not self.missing(headers, kind) or self.can_join(headers, kind)
+
+    def known(self, headers: Sequence[str]) -> bool:
+        """Whether a file has one of the headers that only this source has, if it has such."""
+        own = {normalised(word) for word in self.settings["@known_by"].split("|") if word.strip()}
+        return not own or bool(own.intersection(map(normalised, headers)))
 
     def can_join(self, headers: Sequence[str], kind: str) -> bool:
         """Whether all that is missed may stand in the other files, and their keys are there."""
@@ -234,13 +244,13 @@ def _read(path: Path) -> PatentLayout:
 def choose(name: str | None, headers: Sequence[str], kind: str, file: Path) -> PatentLayout:
     """The named layout, or the one shipped layout whose needed columns are all in the file.
 
-    Raises CoaggError when none is, or more than one. Of two that fit, one that finds more of its
-    columns than the other is taken, if it finds all that the other finds.
+    Raises CoaggError when none is, or more than one. Of several that fit, the one is taken that
+    finds all columns that the others find, and more.
     """
     if name:
         return load_layout(name)
     layouts = [load_layout(known) for known in list_layouts()]
-    fitting = [layout for layout in layouts if layout.fits(headers, kind)]
+    fitting = [layout for layout in layouts if layout.fits(headers, kind) and layout.known(headers)]
     if len(fitting) > 1:
         found = [
             {header for header in layout.columns(headers).values() if header} for layout in fitting

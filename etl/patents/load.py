@@ -226,7 +226,7 @@ def _summarise(connection: psycopg.Connection, report: ledger.InputReport) -> No
     )
     report.rows_clean = held + further
     if further:
-        report.facts["patents"] = held
+        report.facts |= {"patents": held, "further_applicant_rows": further}
         report.notes.append(
             f"{further:,} rows name a further applicant of an application, and say else the same: "
             f"{report.rows_clean:,} rows are {held:,} patents"
