@@ -145,7 +145,7 @@ def _open(
     where: Mapping[str, str] | None = None,
 ) -> _Opened:
     sectors = sectors or io_sectors.sectors_file_of(path)
-    matrix = io_long.read_long(path, year, where or {})
+    matrix = io_long.read_long(path, year or _year_in_name(path), where or {})
     year = year or _year_of(path)
     if matrix is None:
         if where:
@@ -192,10 +192,15 @@ def why_load(
 
 
 def _year_of(path: Path) -> int:
-    years = set(_YEAR.findall(path.name))
-    if len(years) != 1:
+    year = _year_in_name(path)
+    if year is None:
         raise CoaggError(f"{path}: the year of the table is not in the file's name: state --year")
-    return int(years.pop())
+    return year
+
+
+def _year_in_name(path: Path) -> int | None:
+    years = set(_YEAR.findall(path.name))
+    return int(years.pop()) if len(years) == 1 else None
 
 
 def _file_hashes(files: Mapping[str, Path | None]) -> dict[str, str]:

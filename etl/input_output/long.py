@@ -7,7 +7,7 @@ are margins. What else differs from row to row (country, year, unit, kind of flo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -94,10 +94,14 @@ def read_long(path: Path, year: int | None, where: Mapping[str, str]) -> Matrix 
     return _matrix(path, table, layout, columns, rows)
 
 
-def _layout_of(headers: object) -> LongLayout | None:
-    names = [str(header) for header in headers]  # type: ignore[attr-defined]
-    packed = _PACKED.fullmatch(names[0]) if names else None
-    if packed:
+def _packed(headers: Sequence[str]) -> re.Match[str] | None:
+    """The packed first column of Eurostat's tsv, whichever of its two separators was taken."""
+    return _PACKED.match(",".join(headers))
+
+
+def _layout_of(headers: Sequence[str]) -> LongLayout | None:
+    names = list(headers)
+    if packed := _packed(names):
         names = [*packed["dims"].split(","), packed["time"], "OBS_VALUE"]
     fitting = [
         layout
@@ -108,7 +112,9 @@ def _layout_of(headers: object) -> LongLayout | None:
 
 
 def _rows(table: TableFile, path: Path, year: int | None) -> pd.DataFrame:
-    """All rows as text, numbered as in the file; a packed table with a row a value of the year."""
+    """All rows as text, numbered as in the file."""
+    if packed := _packed(table.headers):
+        return _unpacked(path, packed, year)
     parts = []
     for batch in table.batches():
         if batch.malformed:
@@ -117,17 +123,23 @@ def _rows(table: TableFile, path: Path, year: int | None) -> pd.DataFrame:
         part = batch.table.to_pandas().astype(object)
         parts.append(part.set_axis(batch.row_numbers(), axis=0))
     rows = pd.concat(parts).fillna("")
-    rows = rows.apply(lambda column: column.astype(str).str.strip())
-    packed = _PACKED.fullmatch(table.headers[0])
-    if not packed:
-        return rows
+    return rows.apply(lambda column: column.astype(str).str.strip())
+
+
+def _unpacked(path: Path, packed: re.Match[str], year: int | None) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError, OSError) as fault:
+        raise CoaggError(f"{path}: no tsv table: {' '.join(str(fault).split())}") from None
+    rows.index = pd.RangeIndex(1, len(rows) + 1)
     dims = packed["dims"].split(",")
     years = {column.strip(): column for column in rows.columns[1:]}
     wanted = str(year) if year is not None else next(iter(years))
     if wanted not in years or (year is None and len(years) > 1):
         raise CoaggError(f"{path}: has the years {_few(list(years))}: choose one with --year")
     split = rows[rows.columns[0]].str.split(",", expand=True).set_axis(dims, axis=1)
-    return split.assign(**{packed["time"]: wanted, "OBS_VALUE": rows[years[wanted]]})
+    values = rows[years[wanted]].str.strip()
+    return split.assign(**{packed["time"]: wanted, "OBS_VALUE": values})
 
 
 def _chosen(
@@ -151,16 +163,17 @@ def _chosen(
             )
         rows = left
     told = {columns[name] for name in ("supplier", "user", "value", "supplier_name")}
-    keys = [columns["supplier"], columns["user"]]
+    keys = [str(columns["supplier"]), str(columns["user"])]
     twice = rows.duplicated(keys, keep=False)
     if twice.any():
         pair = rows[twice].iloc[0]
         same = rows[(rows[keys[0]] == pair[keys[0]]) & (rows[keys[1]] == pair[keys[1]])]
         for column in rows.columns:
             if column not in told and same[column].nunique() > 1:
+                way = "--year" if column == columns["year"] else f"--where {column}=VALUE"
                 raise CoaggError(
                     f"{path}: holds several tables: {column} is {_few(list(rows[column].unique()))}"
-                    f"; choose one with --where {column}=VALUE"
+                    f"; choose one with {way}"
                 )
         raise CoaggError(
             f"{path}: the flow of supplier {pair[keys[0]]} and user {pair[keys[1]]} stands twice "
@@ -195,10 +208,10 @@ def _matrix(
     numbers = wanted[value].map(_number)
     if numbers.isna().any():
         at = numbers.index[numbers.isna()][0]
+        bad = {str(name): str(cell) for name, cell in wanted.loc[at].items()}
         raise CoaggError(
-            f"{path}: row {at}, supplier {wanted.at[at, supplier]} and user {wanted.at[at, user]}, "
-            f"holds {wanted.at[at, value][:40]!r}, no number: what is not known is not zero; "
-            "correct it"
+            f"{path}: row {at}, supplier {bad[supplier]} and user {bad[user]}, holds "
+            f"{bad[value][:40]!r}, no number: what is not known is not zero; correct it"
         )
     place = {code: i for i, code in enumerate(codes)}
     values = np.full((len(codes), len(codes)), np.nan)

@@ -162,5 +162,5 @@ def test_input_output(tmp_path):
         ],
         INPUT_OUTPUT_CODE,
         "INPUT_OUTPUT_CODE",
-        (1, "1796ef4a89610a7f70bfdb8da9ac80fe"),
+        (2, "1796ef4a89610a7f70bfdb8da9ac80fe"),
     )
