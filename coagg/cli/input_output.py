@@ -25,12 +25,16 @@ def load_input_output(
         Path,
         typer.Argument(
             dir_okay=False,
-            help="The workbook as published (xls, xlsx), or a csv of the matrix.",
+            help="The workbook as published (xls, xlsx), a csv of the matrix, or a table in long "
+            "form (supplier, user, flow).",
         ),
     ],
     table_name: Annotated[
         str | None,
-        typer.Option("--table", help="Name of the table. Default: cn and its year, cn2007."),
+        typer.Option(
+            "--table",
+            help="Name of the table. Default: cn and its year, cn2007; of a long table its file.",
+        ),
     ] = None,
     year: Annotated[
         int | None,

@@ -63,6 +63,7 @@ class Matrix:
     encoding: str | None
     sha256: str
     bytes: int
+    form: str = "grid"
 
 
 def read_matrix(path: Path) -> Matrix:

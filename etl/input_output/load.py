@@ -79,7 +79,9 @@ def load_input_output(
     where: Mapping[str, str] | None = None,
     dry_run: bool = False,
 ) -> TableReport:
-    """Load the table in `path` as `table` (cn2007, by its year, by default), and its sector maps.
+    """Load the table in `path` as `table`, and its sector maps.
+
+    By default a grid is called by its year, cn2007, a table in long form by its file.
 
     `sectors` is the csv of the sectors' totals, for a matrix without them (found beside a file
     named ..._Z.csv); `coefficients` a workbook or csv of published direct coefficients to agree
@@ -161,7 +163,9 @@ def _open(
             **RULE_PARTS,
         }
     )
-    return _Opened(table or f"cn{year}", year, sectors, matrix, made_from)
+    # a table in long form is one of several of its file, of any country
+    name = table or (f"cn{year}" if matrix.form == "grid" else path.name.partition(".")[0])
+    return _Opened(name, year, sectors, matrix, made_from)
 
 
 def why_load(

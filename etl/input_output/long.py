@@ -138,8 +138,9 @@ def _unpacked(path: Path, packed: re.Match[str], year: int | None) -> pd.DataFra
     if wanted not in years or (year is None and len(years) > 1):
         raise CoaggError(f"{path}: has the years {_few(list(years))}: choose one with --year")
     split = rows[rows.columns[0]].str.split(",", expand=True).set_axis(dims, axis=1)
-    values = rows[years[wanted]].str.strip()
-    return split.assign(**{packed["time"]: wanted, "OBS_VALUE": values})
+    split[str(packed["time"])] = wanted
+    split["OBS_VALUE"] = rows[years[wanted]].str.strip()
+    return split
 
 
 def _chosen(
@@ -234,6 +235,7 @@ def _matrix(
         encoding=table.encoding,
         sha256=table.sha256,
         bytes=table.bytes,
+        form="long",
     )
 
 
