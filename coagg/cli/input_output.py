@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,6 @@ import typer
 from coagg.cli.counts import KEPT, NOT_KEPT
 from coagg.cli.options import FIRST_YEAR, LAST_YEAR, DryRun, Json
 from coagg.console import Answer, prepared, progress
-from coagg.errors import CoaggError
 
 if TYPE_CHECKING:
     from coagg.etl.input_output.load import TableReport
@@ -91,6 +89,7 @@ def load_input_output(
     published coefficients, it must agree with them. Loading the same files again changes nothing.
     """
     from coagg.etl.input_output import load
+    from coagg.etl.input_output.long import picks
 
     configured = prepared()
     with progress("input-output", KEPT):
@@ -104,24 +103,13 @@ def load_input_output(
             sector_maps=sector_map or (),
             classification=classification,
             allow_unbalanced=allow_unbalanced,
-            where=_pairs(where or ()),
+            where=picks(where or ()),
             dry_run=dry_run,
         )
     with Answer(json) as answer:
         if dry_run:
             answer.note(NOT_KEPT)
         _tell(answer, report)
-
-
-def _pairs(asked: Sequence[str]) -> dict[str, str]:
-    """Values by column. Raises CoaggError for what is no COLUMN=VALUE."""
-    pairs = {}
-    for text in asked:
-        column, sign, value = (part.strip() for part in text.partition("="))
-        if not sign or not column:
-            raise CoaggError(f"--where {text}: write COLUMN=VALUE, geo=AT say")
-        pairs[column] = value
-    return pairs
 
 
 def _tell(answer: Answer, report: TableReport) -> None:

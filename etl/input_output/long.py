@@ -74,6 +74,21 @@ def layouts() -> tuple[LongLayout, ...]:
     return tuple(found)
 
 
+def picks(asked: Sequence[str]) -> dict[str, str]:
+    """Values by column. Raises CoaggError for what is no COLUMN=VALUE.
+
+    >>> picks(["geo=AT", "stk_flow = TOTAL"])
+    {'geo': 'AT', 'stk_flow': 'TOTAL'}
+    """
+    pairs = {}
+    for text in asked:
+        column, sign, value = (part.strip() for part in text.partition("="))
+        if not sign or not column:
+            raise CoaggError(f"--where {text}: write COLUMN=VALUE, geo=AT say")
+        pairs[column] = value
+    return pairs
+
+
 def read_long(path: Path, year: int | None, where: Mapping[str, str]) -> Matrix | None:
     """The table of a file in long form; None where it is of another form.
 

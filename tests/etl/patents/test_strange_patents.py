@@ -87,6 +87,21 @@ def test_an_application_that_another_dataset_holds_is_refused_with_all_its_rows(
     assert applicants(db_settings) == [("1", ["Alpha", "Beta"]), ("2", ["Gamma"])]
 
 
+def test_a_load_stands_when_a_grant_of_another_dataset_took_one_of_its_patents(
+    db_settings, tmp_path
+):
+    header = "patent_id,application_date,applicants,grant_date"
+    rows = ["1,2004-01-02,Alpha,", "1,2004-01-02,Beta,", "2,2004-01-02,Gamma,"]
+    first = write(tmp_path / "a.csv", header, rows)
+    load_patents(db_settings, first)
+    load_patents(db_settings, write(tmp_path / "b.csv", header, ["1,2004-01-02,Alpha,2006-01-03"]))
+    assert every(
+        db_settings,
+        "SELECT rows_read, rows_clean, rows_refused FROM ops.input_load WHERE dataset = 'a'",
+    ) == [(3, 2, 1)]
+    assert load_patents(db_settings, first).unchanged
+
+
 def test_the_country_behind_a_name_is_taken_off_and_told(db_settings):
     report = load_patents(db_settings, STRANGERS / "patents_country_tag.csv", layout="plain")
     assert applicants(db_settings) == [
