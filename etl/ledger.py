@@ -60,14 +60,18 @@ class InputReport:
 
 # rows of a dataset in the tables; those of rows taken over by another are booked as refused
 _HELD = {
-    "patents": "SELECT count(*) FROM clean.patent WHERE dataset = %s",
-    "citations": "SELECT count(*) FROM clean.citation WHERE dataset = %s",
-    "input-output": "SELECT sectors FROM reference.io_table WHERE io_table = %s AND sectors = "
-    "(SELECT count(*) FROM reference.io_sector AS s WHERE s.io_table = io_table.io_table) AND "
-    "sectors * sectors = (SELECT count(*) FROM reference.io_flow AS f "
-    "WHERE f.io_table = io_table.io_table)",
+    # rows that only name a further applicant are no patents of their own
+    "patents": "SELECT count(*) + coalesce((SELECT (counts #>> "
+    "'{facts,further_applicant_rows}')::integer FROM ops.input_load WHERE kind = 'patents' "
+    "AND dataset = %(dataset)s AND superseded_at IS NULL), 0) "
+    "FROM clean.patent WHERE dataset = %(dataset)s",
+    "citations": "SELECT count(*) FROM clean.citation WHERE dataset = %(dataset)s",
+    "input-output": "SELECT sectors FROM reference.io_table WHERE io_table = %(dataset)s AND "
+    "sectors = (SELECT count(*) FROM reference.io_sector AS s "
+    "WHERE s.io_table = io_table.io_table) AND sectors * sectors = "
+    "(SELECT count(*) FROM reference.io_flow AS f WHERE f.io_table = io_table.io_table)",
     "sector-map": "SELECT count(*) FROM reference.io_sector_industry "
-    "WHERE io_table || ' ' || classification = %s",
+    "WHERE io_table || ' ' || classification = %(dataset)s",
 }
 
 
@@ -125,7 +129,7 @@ def _is_there(
     connection: psycopg.Connection, kind: str, dataset: str, clean: int, refused: int
 ) -> bool:
     """Whether the rows of a load are all in the tables."""
-    held = connection.execute(_HELD[kind], (dataset,)).fetchone()
+    held = connection.execute(_HELD[kind], {"dataset": dataset}).fetchone()
     left_out = connection.execute(
         "SELECT count(*) FROM clean.refused_input WHERE kind = %s AND dataset = %s",
         (kind, dataset),

@@ -23,12 +23,16 @@ def load_input_output(
         Path,
         typer.Argument(
             dir_okay=False,
-            help="The workbook as published (xls, xlsx), or a csv of the matrix.",
+            help="The workbook as published (xls, xlsx), a csv of the matrix, or a table in long "
+            "form (supplier, user, flow).",
         ),
     ],
     table_name: Annotated[
         str | None,
-        typer.Option("--table", help="Name of the table. Default: cn and its year, cn2007."),
+        typer.Option(
+            "--table",
+            help="Name of the table. Default: cn and its year, cn2007; of a long table its file.",
+        ),
     ] = None,
     year: Annotated[
         int | None,
@@ -70,6 +74,12 @@ def load_input_output(
     allow_unbalanced: Annotated[
         bool, typer.Option("--allow-unbalanced", help="Load a table that does not balance, too.")
     ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="COLUMN=VALUE: which rows of a table in long form, geo=AT say. Repeat for others."
+        ),
+    ] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -79,6 +89,7 @@ def load_input_output(
     published coefficients, it must agree with them. Loading the same files again changes nothing.
     """
     from coagg.etl.input_output import load
+    from coagg.etl.input_output.long import picks
 
     configured = prepared()
     with progress("input-output", KEPT):
@@ -92,6 +103,7 @@ def load_input_output(
             sector_maps=sector_map or (),
             classification=classification,
             allow_unbalanced=allow_unbalanced,
+            where=picks(where or ()),
             dry_run=dry_run,
         )
     with Answer(json) as answer:

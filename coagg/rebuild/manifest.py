@@ -81,6 +81,7 @@ class InputOutput:
     sectors_file: Path | None = None
     sector_map: Path | None = None
     classification: str = "gbt4754_2002"
+    where: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

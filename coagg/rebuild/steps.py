@@ -19,6 +19,7 @@ from coagg.errors import CoaggError
 from coagg.etl.firms import load as firms
 from coagg.etl.firms.inputs import why_load as why_firms
 from coagg.etl.input_output import load as input_output
+from coagg.etl.input_output.long import picks
 from coagg.etl.matching import firms as firm_panel
 from coagg.etl.matching import patents as patent_match
 from coagg.etl.patents import citations
@@ -174,6 +175,7 @@ class Chain:
             "sectors": table.sectors_file,
             "sector_maps": (table.sector_map,) if table.sector_map else (),
             "classification": table.classification if table.sector_map else None,
+            "where": picks(table.where),
         }
 
         def run() -> str:

@@ -83,7 +83,10 @@ def _balance(
     used, supplied = matrix.values.sum(axis=0), matrix.values.sum(axis=1)
     checks = {}
     if "value_added" in margins:
-        checks["intermediate inputs and value added"] = (used + margins["value_added"], total)
+        other = margins.get("other_input", 0.0)
+        checks["intermediate inputs and value added"] = (
+            used + margins["value_added"] + other, total,
+        )  # fmt: skip
     if "intermediate_input" in margins:
         checks["intermediate inputs"] = (used, margins["intermediate_input"])
     if "intermediate_use" in margins:

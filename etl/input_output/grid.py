@@ -24,14 +24,21 @@ from coagg.etl.files import csv_tables, limits
 
 # Codes (or labels, without blanks, in lower case) of the margins.
 BOTTOM = {
-    "intermediate_input": ("tii", "中间投入合计", "total intermediate input"),
-    "value_added": ("tva", "va", "增加值合计", "value added", "value_added"),
-    "total_input": ("ti", "总投入", "total input", "total_input"),
-}
+    "intermediate_input": ("tii", "中间投入合计", "total intermediate input", "t005"),
+    "value_added": ("tva", "va", "增加值合计", "value added", "value_added", "valu", "b1g", "vabas",
+                    "t006"),
+    "other_input": ("txs_int_fnl", "tls", "taxsub", "d21x31", "taxes less subsidies on products"),
+    "total_input": ("ti", "总投入", "total input", "total_input", "output", "out", "p1", "t018"),
+}  # fmt: skip
 RIGHT = {
-    "intermediate_use": ("tiu", "中间使用合计", "total intermediate use"),
+    "intermediate_use": ("tiu", "中间使用合计", "total intermediate use", "t001"),
     "total_output": ("go", "总产出", "gross output", "gross_output", "total output"),
 }
+_MARGIN_WORDS = {
+    "".join(word.split()) for words in (*BOTTOM.values(), *RIGHT.values()) for word in words
+}
+_LABEL = re.compile(r"(?=.*[^\W\d_]).{1,80}", re.DOTALL)
+_NO_FLOW = ("...", "-", "–")  # as statistical offices write a cell that holds nothing
 _CODE = re.compile(r"[0-9]{2,6}|[A-Z][0-9]{1,5}")
 _UNIT = re.compile("单位 *: *(\\S+)")
 _WORKBOOKS = (b"\xd0\xcf\x11\xe0", b"PK\x03\x04")  # .xls, .xlsx
@@ -56,6 +63,7 @@ class Matrix:
     encoding: str | None
     sha256: str
     bytes: int
+    form: str = "grid"
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -86,7 +94,7 @@ def read_matrix(path: Path) -> Matrix:
             value = numbers[row_of[supplier]][column_of[user]]
             if value is None or not np.isfinite(value):
                 cell = text[row_of[supplier]][column_of[user]]
-                if cell:
+                if cell and cell not in _NO_FLOW:
                     raise CoaggError(
                         f"{path}: the cell of supplier {supplier} and user {user} holds "
                         f"{cell[:40]!r}, no number: correct it"
@@ -187,10 +195,7 @@ def _find_codes(path: Path, text: list[list[str]]) -> tuple[int, int, list[str]]
     )
     shared, line, column = best[0], -best[1], -best[2]
     if shared < 2:
-        raise CoaggError(
-            f"{path}: no line and column of the same sector codes (001, 002 ...) found; "
-            "is it an input-output table?"
-        )
+        return _find_labels(path, text)
     codes, below = lines[line], columns[column]
     odd = [c for c in codes if c not in below] + [c for c in below if c not in codes]
     if odd:
@@ -199,6 +204,43 @@ def _find_codes(path: Path, text: list[list[str]]) -> tuple[int, int, list[str]]
             f"{'line' if odd[0] in codes else 'column'} of codes only; each one must supply and use"
         )
     return line, column, codes
+
+
+def _find_labels(path: Path, text: list[list[str]]) -> tuple[int, int, list[str]]:
+    """Like _find_codes where sectors have other codes, or names only: TTL_01T02, 111CA, Coal.
+
+    Sectors are what stands in line and column alike, but for margins; final uses and primary inputs
+    stand in one of them.
+    """
+    width = len(text[0]) if text else 0
+    lines = {r: _labels(text[r]) for r in range(min(len(text), 30))}
+    columns = {j: _labels([row[j] for row in text]) for j in range(min(width, 10))}
+    best = max(
+        (
+            (len(set(in_line) & set(in_column)), -r, -j)
+            for r, in_line in lines.items()
+            for j, in_column in columns.items()
+        ),
+        default=(0, 0, 0),
+    )
+    shared, line, column = best[0], -best[1], -best[2]
+    crossing = text[line][column] if text else ""
+    below = set(columns.get(column, ()))
+    codes = [code for code in lines.get(line, ()) if code in below and code != crossing]
+    if shared < 2 or len(set(codes)) < 2:
+        raise CoaggError(
+            f"{path}: no line and column of the same sector codes (001, 002 ...) or names found; "
+            "is it an input-output table?"
+        )
+    return line, column, codes
+
+
+def _labels(cells: Sequence[str]) -> list[str]:
+    return [
+        cell
+        for cell in cells
+        if _LABEL.fullmatch(cell) and "".join(cell.split()).casefold() not in _MARGIN_WORDS
+    ]
 
 
 def _places(path: Path, cells: Sequence[str], codes: list[str], head: int) -> dict[str, int]:

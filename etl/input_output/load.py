@@ -24,6 +24,7 @@ from coagg.etl.files import FILE_READER_CODE, csv_tables
 from coagg.etl.firms.industry_codes import INDUSTRY_DIGITS
 from coagg.etl.input_output import INPUT_OUTPUT_CODE
 from coagg.etl.input_output import grid as io_grid
+from coagg.etl.input_output import long as io_long
 from coagg.etl.input_output import sectors as io_sectors
 from coagg.etl.input_output.check import Table, check_table
 from coagg.etl.reference import load as reference
@@ -75,20 +76,24 @@ def load_input_output(
     sector_maps: Sequence[Path] = (),
     classification: str | None = None,
     allow_unbalanced: bool = False,
+    where: Mapping[str, str] | None = None,
     dry_run: bool = False,
 ) -> TableReport:
-    """Load the table in `path` as `table` (cn2007, by its year, by default), and its sector maps.
+    """Load the table in `path` as `table`, and its sector maps.
+
+    By default a grid is called by its year, cn2007, a table in long form by its file.
 
     `sectors` is the csv of the sectors' totals, for a matrix without them (found beside a file
     named ..._Z.csv); `coefficients` a workbook or csv of published direct coefficients to agree
-    with; `classification` that of the maps' industries where their files do not say it. A table
+    with; `where` picks the rows of a table in long form, by the value of a column;
+    `classification` that of the maps' industries where their files do not say it. A table
     already there under that name is replaced; the maps stay while the sectors are the same. With
     `dry_run` everything is done and nothing is kept.
 
     Raises CoaggError in one line when a file is faulty, the table does not balance (unless
     allowed), or the coefficients are not the published ones; the data base is then as it was.
     """
-    opened = _open(path, table, year, sectors, coefficients, allow_unbalanced)
+    opened = _open(path, table, year, sectors, coefficients, allow_unbalanced, where)
     name, year, sectors, matrix, made_from = opened
     with database.connect(settings) as connection:
         ledger.hold(connection, KIND)
@@ -139,19 +144,28 @@ def _open(
     sectors: Path | None,
     coefficients: Path | None,
     allow_unbalanced: bool,
+    where: Mapping[str, str] | None = None,
 ) -> _Opened:
-    year = year or _year_of(path)
     sectors = sectors or io_sectors.sectors_file_of(path)
-    matrix = io_grid.read_matrix(path)
+    matrix = io_long.read_long(path, year or _year_in_name(path), where or {})
+    year = year or _year_of(path)
+    if matrix is None:
+        if where:
+            raise CoaggError(
+                f"{path}: has no columns of supplier, user and flow: --where is for such tables"
+            )
+        matrix = io_grid.read_matrix(path)
     made_from = fingerprint(
         {
             "file": matrix.sha256,
             "other files": _file_hashes({"sectors": sectors, "coefficients": coefficients}),
-            "settings": [year, allow_unbalanced],
+            "settings": [year, allow_unbalanced, *sorted((where or {}).items())],
             **RULE_PARTS,
         }
     )
-    return _Opened(table or f"cn{year}", year, sectors, matrix, made_from)
+    # a table in long form is one of several of its file, of any country
+    name = table or (f"cn{year}" if matrix.form == "grid" else path.name.partition(".")[0])
+    return _Opened(name, year, sectors, matrix, made_from)
 
 
 def why_load(
@@ -165,12 +179,13 @@ def why_load(
     sector_maps: Sequence[Path] = (),
     classification: str | None = None,
     allow_unbalanced: bool = False,
+    where: Mapping[str, str] | None = None,
 ) -> str | None:
     """Why `load_input_output` would load the table or a map; None when all is unchanged.
 
     Arguments and errors are those of `load_input_output`; nothing is written.
     """
-    opened = _open(path, table, year, sectors, coefficients, allow_unbalanced)
+    opened = _open(path, table, year, sectors, coefficients, allow_unbalanced, where)
     said = ledger.why_of(connection, KIND, opened.name, opened.made_from)
     for file in sector_maps:
         if said:
@@ -181,10 +196,15 @@ def why_load(
 
 
 def _year_of(path: Path) -> int:
-    years = set(_YEAR.findall(path.name))
-    if len(years) != 1:
+    year = _year_in_name(path)
+    if year is None:
         raise CoaggError(f"{path}: the year of the table is not in the file's name: state --year")
-    return int(years.pop())
+    return year
+
+
+def _year_in_name(path: Path) -> int | None:
+    years = set(_YEAR.findall(path.name))
+    return int(years.pop()) if len(years) == 1 else None
 
 
 def _file_hashes(files: Mapping[str, Path | None]) -> dict[str, str]:

@@ -6,11 +6,13 @@ functions take unique names; callers work on distinct values.
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import opencc
 
@@ -29,6 +31,18 @@ _LATIN_FORMS = (
     "sdn bhd kabushiki kaisha kabushikikaisha ltda sro zrt kft sp zoo ooo oao zao se cv and"
 )
 _LEGAL_LATIN = frozenset(_LATIN_FORMS.split())
+_LAST_WORD = re.compile(r"\b([^\W\d]+)$")
+# Two letters of states and patent offices; some are legal forms or titles too, and no country
+# behind a comma.
+with (Path(__file__).parents[1] / "data" / "codes" / "states.csv").open(encoding="utf-8") as _file:
+    _STATES = list(csv.DictReader(_file))
+_STATE = "(?:" + "|".join(row["code"] for row in _STATES) + ")"
+_BEHIND = "(?:" + "|".join(row["code"] for row in _STATES if not row["is_also"]) + ")"
+_IN_SQUARES = re.compile(rf"\s*\[\s*{_STATE}\s*\]$")
+_IN_ROUND = re.compile(rf"\s*\(\s*{_STATE}\s*\)$")
+_BEHIND_COMMA = re.compile(rf"\s*,\s*{_BEHIND}$")
+# Derwent's codes of assignees: four letters and the kind of code (standard, not, individual ...).
+_ASSIGNEE_CODE = re.compile(r"\s*\([A-Z0-9&]{4}-[A-Z]\)\s*")
 _PROVINCE_NAMES = (
     "北京 天津 河北 山西 内蒙古 辽宁 吉林 黑龙江 上海 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 "
     "广东 广西 海南 重庆 四川 贵州 云南 西藏 陕西 甘肃 青海 宁夏 新疆"
@@ -60,12 +74,12 @@ def _simplified() -> dict[int, str]:
 def normalise(name: str | None) -> str:
     """The name in one width, script, case and spacing, without punctuation; "" for nothing.
 
-    >>> normalise("ＡＢＣ（上海）有限公司"), normalise("Müller & Co. KG")
-    ('abc上海有限公司', 'muller co kg')
+    >>> normalise("ＡＢＣ（上海）有限公司"), normalise("Müller & Co. KG"), normalise("Beta [US]")
+    ('abc上海有限公司', 'muller co kg', 'beta')
     """
     if not name:
         return ""
-    text = unicodedata.normalize("NFKC", name)
+    text = untagged(name)
     if text.isascii():
         text = text.lower()
     else:
@@ -79,6 +93,52 @@ def normalise(name: str | None) -> str:
     text = "".join(c if c.isalnum() else " " for c in text)
     text = " ".join(text.split())
     return _BETWEEN_CJK.sub("", text) if " " in text else text
+
+
+def half_width(name: str) -> str:
+    """The name in one width, without blanks around it.
+
+    >>> half_width(" ＡＢＣ［ＵＳ］ ")
+    'ABC[US]'
+    """
+    return unicodedata.normalize("NFKC", name).strip()
+
+
+def untagged(name: str, *, loose: bool = False) -> str:
+    """A name without the country and the code that sources put to it; in half width.
+
+    [US] goes, and the codes of Derwent; (US) and ", US" only behind a legal form, as they may be a
+    part of the name, or with `loose`, for columns where most names have one.
+
+    >>> [untagged(x) for x in ("ALPHA LLC [US]", "ALPHA LLC, US", "(ALPH-C) ALPHA", "Alpha (US)")]
+    ['ALPHA LLC', 'ALPHA LLC', 'ALPHA', 'Alpha (US)']
+    """
+    text = half_width(name)
+    text = _ASSIGNEE_CODE.sub(" ", text).strip() or text
+    bare = _IN_SQUARES.sub("", text)
+    if bare == text:
+        bare = _IN_ROUND.sub("", text)
+        if bare == text:
+            bare = _BEHIND_COMMA.sub("", text)
+        if bare != text and not loose and not _ends_legal(bare):
+            bare = text
+    return bare.rstrip() or text
+
+
+def tagged(name: str) -> bool:
+    """Whether a country in round brackets or behind a comma ends the name, as `loose` takes off.
+
+    >>> tagged("Alpha (US)"), tagged("Alpha, SA"), tagged("Alpha [US]")
+    (True, False, False)
+    """
+    text = half_width(name)
+    return bool(_IN_ROUND.search(text) or _BEHIND_COMMA.search(text))
+
+
+def _ends_legal(text: str) -> bool:
+    last = _LAST_WORD.search(text.replace(".", "").strip())
+    word = last[1].casefold() if last else ""
+    return word.endswith(("公司", "会社")) or word in _LEGAL_LATIN - {"and"}
 
 
 @dataclass(frozen=True)

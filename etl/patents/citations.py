@@ -24,9 +24,13 @@ from coagg.etl import ledger
 from coagg.etl.files import FILE_READER_CODE
 from coagg.etl.files.table_file import TableFile
 from coagg.etl.patents import CITATION_READER_CODE
+from coagg.etl.patents import applicants as patent_applicants
+from coagg.etl.patents import columns as patent_columns
+from coagg.etl.patents import dates as patent_dates
 from coagg.etl.patents import load as patents
 from coagg.etl.patents import rows as patent_rows
 from coagg.etl.patents import values as patent_values
+from coagg.etl.patents.joined import JoinedFile
 from coagg.etl.patents.layouts import PatentLayout
 from coagg.settings import SQL, Settings
 
@@ -81,14 +85,18 @@ def load_citations(
         )
         report.facts = {"encoding_confidence": table.encoding_confidence}
         unreadable = impossible = 0
+        found = patent_columns.scan(table, columns, chosen, ("citation_date",))
+        order = found.orders.get("citation_date", "")
         for pairs in _pairs(table, columns, chosen):
-            clean, refused, bad = _cleaned(pairs, columns, chosen)
+            clean, refused, bad = _cleaned(pairs, columns, chosen, order)
             ledger.copy_table(connection, "incoming_citation", clean)
             ledger.copy_table(connection, "incoming_refused", refused)
             unreadable, impossible = unreadable + bad[0], impossible + bad[1]
             report.rows_read += len(pairs.numbers) + len(pairs.malformed)
             progress("reading and cleaning", report.rows_read)
         table.check_unchanged()
+        if isinstance(table, JoinedFile):
+            table.tell()
         progress("looking up patents", 0)
         for rule in ("20_resolve", "30_refuse"):
             database.run_file(connection, RULES / f"{rule}.sql")
@@ -151,7 +159,7 @@ def _pairs(
     first = 1
     for batch in table.batches(20_000 if separators else 50_000, wanted):
         citing, cited, date = (
-            patent_rows.mapped_text(batch, columns, name)
+            patent_columns.mapped_text(batch, columns, name)
             for name in ("citing", "cited", "citation_date")
         )
         if not separators:
@@ -159,7 +167,9 @@ def _pairs(
                 batch.row_numbers(), citing, cited, date, batch.table, list(batch.malformed)
             )
             continue
-        place, _, parts = patent_rows.split_parts(cited, f"[{separators}]")
+        place, _, parts = patent_columns.split_parts(
+            patent_applicants.as_parts(cited), f"[{separators}{patent_applicants.PARTED}]"
+        )
         held = parts.is_valid()
         place, cited = place[held.to_numpy(zero_copy_only=False)], parts.filter(held)
         rows = pa.array(place)
@@ -176,12 +186,15 @@ def _pairs(
 
 
 def _cleaned(
-    pairs: _Pairs, columns: Mapping[str, str | None], layout: PatentLayout
+    pairs: _Pairs, columns: Mapping[str, str | None], layout: PatentLayout, order: str
 ) -> tuple[pa.Table, pa.Table, tuple[int, int]]:
-    """Citations with numbers in one form, the refused ones, and dates unreadable and impossible."""
-    chinese = layout.settings["@numbers"] == "cn"
+    """Citations with numbers in one form, the refused ones, and dates unreadable and impossible.
+
+    `order` of the dates is as in `dates.dates`.
+    """
+    chinese, country = layout.settings["@numbers"] == "cn", layout.settings["@country"]
     numbers = {
-        name: patent_values.patent_numbers(text, chinese=chinese)
+        name: patent_values.patent_numbers(text, chinese=chinese, country=country)
         for name, text in (("citing", pairs.citing), ("cited", pairs.cited))
     }
     reason = np.full(len(pairs.numbers), "", dtype=object)
@@ -194,7 +207,7 @@ def _cleaned(
         damaged = pc.invert(pc.fill_null(readable, True)).to_numpy(zero_copy_only=False)
         reason[missing & (reason == "")] = f"{name}_missing"
         reason[damaged & (reason == "")] = f"{name}_unreadable"
-    days, unreadable = patent_values.dates(pairs.date, layout.settings["@dates"])
+    days, unreadable = patent_dates.dates(pairs.date, order)
     impossible = (days < np.datetime64(layout.earliest)) | (
         days > np.datetime64(datetime.date.today())
     )
@@ -268,6 +281,13 @@ def _summarise(connection: psycopg.Connection, report: ledger.InputReport) -> No
         "SELECT count(*) FROM incoming_refused INNER JOIN clean.patent "
         "ON patent.patent_id = incoming_refused.detail WHERE reason = 'self_citation'",
     )
+    (by_number,) = patents.one(connection, "SELECT count(*) FROM resolved_citation WHERE by_number")
+    if by_number:
+        report.notes.append(
+            f"{by_number:,} citations name their patent by its number without the kind of "
+            "publication that is loaded (US7000001, US7000001B1 for US7000001B2), or without its "
+            "country; they are taken as meaning it"
+        )
     report.facts |= {
         "internal": internal,
         "internal_to_itself": own,

@@ -21,18 +21,27 @@ from coagg.etl.firms.headers import LIKE, nearest_header, normalised, told_not_f
 LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "patent_layouts"
 COLUMNS = (
     "patent_id", "publication_number", "title", "kind", "application_date", "publication_date",
-    "publication_year", "grant_date", "granted", "ipc", "applicants", "organisation_code",
-    "place_code", "address", "patent_value", "citing", "cited", "citation_date",
+    "publication_year", "priority_date", "grant_date", "granted", "ipc", "applicants",
+    "applicant_sequence", "organisation_code", "place_code", "address", "patent_value", "citing",
+    "cited", "citation_date",
 )  # fmt: skip
 NEEDED = {
     "patents": ("patent_id", "application_date", "applicants"),
     "citations": ("citing", "cited"),
 }
+# What another column can stand in for where a file has not the first.
+STAND_IN = {"application_date": "priority_date"}
 # Settings and what they are where a layout is silent.
 SETTINGS = {
     "@about": "",
+    "@known_by": "",
     "@encoding": "",
     "@numbers": "",
+    "@country": "",
+    "@kinds": "",
+    "@no_applicant": "",
+    "@join": "",
+    "@publication_list": "",
     "@separators": ";；、",
     "@dates": "ymd",
     "@earliest": "1790-01-01",
@@ -43,7 +52,52 @@ SETTINGS = {
     "@citation_list": "",
     "@cited": "any",
 }
-_CHOICES = {"@numbers": ("", "cn"), "@dates": ("ymd", "dmy"), "@cited": ("any", "publications")}
+_CHOICES = {
+    "@numbers": ("", "cn"),
+    "@dates": ("ymd", "dmy", "mdy"),
+    "@cited": ("any", "publications"),
+}
+
+
+_JOIN = re.compile(
+    r"(?P<file>\w+)(?: as (?P<name>\w+))? by (?P<key>\w+)(?:=(?P<own>\w+))?"
+    r"(?: where (?P<column>\w+)=(?P<values>[^;]+))?"
+)
+
+
+@dataclass(frozen=True)
+class Join:
+    """A further file: rows whose `own` column equals the main file's `key`.
+
+    Its columns are known as `name.column`. Where `column` is given, only rows that hold one of
+    `values` there count.
+    """
+
+    file: str
+    name: str
+    key: str
+    own: str
+    column: str | None
+    values: tuple[str, ...]
+
+
+def _joins(path: Path, text: str) -> list[Join]:
+    joins = []
+    for part in filter(None, map(str.strip, text.split(";"))):
+        found = _JOIN.fullmatch(part)
+        if not found:
+            raise CoaggError(
+                f"{path}: @join has {part!r}; write 'file by column', 'file by column=its column', "
+                "'file as name by column', or one of them and 'where column=value'"
+            )
+        values = tuple(word.strip() for word in (found["values"] or "").split(","))
+        joins.append(
+            Join(
+                found["file"], found["name"] or found["file"], found["key"],
+                found["own"] or found["key"], found["column"], values,
+            )
+        )  # fmt: skip
+    return joins
 
 
 @dataclass(frozen=True)
@@ -73,7 +127,42 @@ class PatentLayout:
     def missing(self, headers: Sequence[str], kind: str) -> list[str]:
         """Needed columns that the file lacks."""
         found = self.columns(headers)
-        return [column for column in NEEDED[kind] if found[column] is None]
+        return [
+            column
+            for column in NEEDED[kind]
+            if found[column] is None and found.get(STAND_IN.get(column, "")) is None
+        ]
+
+    def fits(self, headers: Sequence[str], kind: str) -> bool:
+        """Whether a file has what is needed, by itself or joined with the layout's other files."""
+        return not self.missing(headers, kind) or self.can_join(headers, kind)
+
+    def known(self, headers: Sequence[str]) -> bool:
+        """Whether a file has one of the headers that only this source has, if it has such."""
+        own = {normalised(word) for word in self.settings["@known_by"].split("|") if word.strip()}
+        return not own or bool(own.intersection(map(normalised, headers)))
+
+    def can_join(self, headers: Sequence[str], kind: str) -> bool:
+        """Whether all that is missed may stand in the other files, and their keys are there."""
+        missing = self.missing(headers, kind)
+        names = tuple(f"{join.name}." for join in self.joins)
+        return bool(
+            missing
+            and names
+            and all(join.key in headers for join in self.joins)
+            and all(any(w.startswith(names) for w in self.headers.get(c, ())) for c in missing)
+        )
+
+    @property
+    def kind_words(self) -> dict[str, str]:
+        """Words for kinds of patents that mean another thing here than elsewhere."""
+        pairs = (word.partition("=") for word in self.settings["@kinds"].split("|") if word)
+        return {word.strip().casefold(): kind.strip() for word, _, kind in pairs}
+
+    @property
+    def joins(self) -> tuple[Join, ...]:
+        """The further files of the source, and the columns they are joined by."""
+        return tuple(_joins(self.path, self.settings["@join"]))
 
     def not_found(self, headers: Sequence[str], kind: str) -> list[str]:
         """A line on columns of its own that the file lacks; none when there are none."""
@@ -155,12 +244,20 @@ def _read(path: Path) -> PatentLayout:
 def choose(name: str | None, headers: Sequence[str], kind: str, file: Path) -> PatentLayout:
     """The named layout, or the one shipped layout whose needed columns are all in the file.
 
-    Raises CoaggError when none is, or more than one.
+    Raises CoaggError when none is, or more than one. Of several that fit, the one is taken that
+    finds all columns that the others find, and more.
     """
     if name:
         return load_layout(name)
     layouts = [load_layout(known) for known in list_layouts()]
-    fitting = [layout for layout in layouts if not layout.missing(headers, kind)]
+    fitting = [layout for layout in layouts if layout.fits(headers, kind) and layout.known(headers)]
+    if len(fitting) > 1:
+        found = [
+            {header for header in layout.columns(headers).values() if header} for layout in fitting
+        ]
+        best = max(range(len(found)), key=lambda i: len(found[i]))
+        if all(i == best or found[i] < found[best] for i in range(len(found))):
+            return fitting[best]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -177,6 +274,10 @@ def _check_setting(path: Path, name: str, text: str) -> None:
             re.compile(text)
         elif name == "@earliest" and text:
             datetime.date.fromisoformat(text)
+        elif name == "@join":
+            _joins(path, text)
+        elif name in ("@separators", "@publication_list", "@citation_list") and text:
+            re.compile(f"[{text}]")
     except (re.error, ValueError) as fault:
         raise CoaggError(f"{path}: {name} is {text!r}, which cannot be read: {fault}") from None
     if text and text not in _CHOICES.get(name, (text,)):

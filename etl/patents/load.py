@@ -27,6 +27,7 @@ from coagg.etl.patents import PATENT_READER_CODE
 from coagg.etl.patents import layouts as patent_layouts
 from coagg.etl.patents import rows as patent_rows
 from coagg.etl.patents import trs as patent_trs
+from coagg.etl.patents.joined import JoinedFile
 from coagg.settings import SQL, Settings
 
 RULES = SQL / "transforms" / "patents"
@@ -76,7 +77,9 @@ def load_patents(
             report.rows_read += batch.rows_read
             progress("reading and cleaning", report.rows_read)
         table.check_unchanged()
-        for rule in ("20_duplicates", "30_other_datasets"):
+        if isinstance(table, JoinedFile):
+            table.tell()
+        for rule in ("15_further_applicants", "20_duplicates", "30_other_datasets", "35_refuse"):
             progress(rule[3:].replace("_", " "), 0)
             database.run_file(connection, RULES / f"{rule}.sql")
         fill_received(connection, table)
@@ -107,11 +110,13 @@ class Opened(NamedTuple):
     def parts(self) -> dict[str, object]:
         """What of it a load is made from: its bytes, and what its layout says."""
         said = [self.columns, self.layout.settings]
-        read = {
+        read: dict[str, object] = {
             "file": self.table.sha256,
             "encoding": self.table.encoding,
             "sheet": self.table.sheet,
         }
+        if isinstance(self.table, JoinedFile):
+            read["joined"] = self.table.joined
         return {**read, "layout": said}
 
 
@@ -130,10 +135,12 @@ def open_file(
         encoding or stated,
         sheet=sheet,
         fits=lambda headers: any(
-            not patent_layouts.load_layout(name).missing(headers, kind) for name in known
+            patent_layouts.load_layout(name).fits(headers, kind) for name in known
         ),
     )
     chosen = patent_layouts.choose(layout, table.headers, kind, path)
+    if chosen.can_join(table.headers, kind):
+        table = JoinedFile(table, chosen)
     return Opened(table, chosen, chosen.map(table.headers, kind, path))
 
 
@@ -210,12 +217,20 @@ def _summarise(connection: psycopg.Connection, report: ledger.InputReport) -> No
             "ORDER BY 2 DESC, 1"
         ).fetchall()
     )
-    report.rows_clean, granted, first, last = one(
+    (further,) = one(connection, "SELECT count(*) FROM further_applicant")
+    held, granted, first, last = one(
         connection,
         "SELECT count(*), count(*) FILTER (WHERE granted), "
         "min(extract(YEAR FROM application_date))::integer, "
         "max(extract(YEAR FROM application_date))::integer FROM incoming_patent",
     )
+    report.rows_clean = held + further
+    if further:
+        report.facts |= {"patents": held, "further_applicant_rows": further}
+        report.notes.append(
+            f"{further:,} rows name a further applicant of an application, and say else the same: "
+            f"{report.rows_clean:,} rows are {held:,} patents"
+        )
     applicants, names = one(
         connection,
         "SELECT count(*), count(DISTINCT name) FROM incoming_applicant "

@@ -18,12 +18,23 @@ from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
 from coagg.etl.files.text_records import Malformed
 from coagg.etl.firms import organisation_codes
+from coagg.etl.patents import applicants as patent_applicants
+from coagg.etl.patents import dates as patent_dates
 from coagg.etl.patents import values as patent_values
+from coagg.etl.patents.columns import (
+    Scan,
+    first_part,
+    mapped_text,
+    scan,
+    separators_of,
+    split_parts,
+)
 from coagg.etl.patents.layouts import PatentLayout
 
 FLAGS = (
     "applicant_missing",
     "codes_misaligned",
+    "date_from_priority",
     "date_from_publication",
     "grant_before_application",
     "grant_contradictory",
@@ -37,7 +48,7 @@ FLAGS = (
 )
 PATENT_COLUMNS = (
     "row_number", "patent_id", "publication_number", "title", "kind", "application_date",
-    "grant_date", "granted", "ipc", "patent_value", "flags",
+    "grant_date", "granted", "ipc", "patent_value", "of_one_applicant", "flags",
 )  # fmt: skip
 REFUSED_SCHEMA = pa.schema(
     [
@@ -74,16 +85,17 @@ def patent_batches(
     Raises CoaggError for what is wrong with the file as a whole.
     """
     rows = max(min(50_000, CELLS_HELD // len(table.headers)), 1)
+    found = scan(table, columns, layout)
+    taken_off = 0
     for batch in table.batches(rows):
-        yield _Cleaner(batch, columns, layout, latest).clean()
-
-
-def mapped_text(batch: Batch, columns: Mapping[str, str | None], column: str) -> pa.Array:
-    """Trimmed text of one of our columns, null where missing or not in the file."""
-    header = columns[column]
-    if header is None:
-        return pa.nulls(batch.table.num_rows, pa.string())
-    return firm_values.trimmed(batch.table[header].combine_chunks())
+        cleaner = _Cleaner(batch, columns, layout, latest, found)
+        yield cleaner.clean()
+        taken_off += cleaner.taken_off
+    if taken_off:
+        table.notes.append(
+            f"a country or code stood behind {taken_off:,} names of applicants ([US], (ALPH-C)); "
+            "it is taken off"
+        )
 
 
 def refused_table(
@@ -128,8 +140,11 @@ class _Cleaner:
         columns: Mapping[str, str | None],
         layout: PatentLayout,
         latest: datetime.date,
+        found: Scan,
     ) -> None:
         self.batch = batch
+        self.found = found
+        self.taken_off = 0
         self.columns = columns
         self.layout = layout
         self.rows = batch.table.num_rows
@@ -142,9 +157,7 @@ class _Cleaner:
 
     def clean(self) -> PatentBatch:
         ids = patent_values.patent_numbers(self._text("patent_id"), chinese=self.chinese)
-        publications = patent_values.patent_numbers(
-            self._text("publication_number"), chinese=self.chinese
-        )
+        publications, self.which = self._publications()
         application = self._application_dates()
         self._check_ids(ids)
         kind = self._kinds(ids, publications)
@@ -155,10 +168,8 @@ class _Cleaner:
         self.flags["value_unreadable"] = (
             firm_values.as_mask(firm_values.is_stated(value)) & ~readable
         )
-        separators = "[" + self.layout.settings["@separators"] + "]"
-        ipc = pc.list_element(
-            pc.split_pattern_regex(pc.fill_null(self._text("ipc"), ""), "[;；]"), 0
-        )
+        separators = separators_of(self.layout)
+        ipc = first_part(self._text("ipc"), "[;；|\n]")
         applicants = self._applicants(separators)
         kept = pa.array(self.reason == "")
         clean = {
@@ -170,8 +181,11 @@ class _Cleaner:
             "application_date": pa.array(application.astype("datetime64[D]")),
             "grant_date": pa.array(grant_date.astype("datetime64[D]")),
             "granted": pa.array(granted),
-            "ipc": firm_values.trimmed(ipc),
+            "ipc": ipc,
             "patent_value": pa.array(numbers.values, mask=~readable),
+            "of_one_applicant": pa.array(
+                np.full(self.rows, self.columns["applicant_sequence"] is not None)
+            ),
             "flags": self._flag_lists(),
         }
         return PatentBatch(
@@ -183,6 +197,29 @@ class _Cleaner:
 
     def _text(self, column: str) -> pa.Array:
         return mapped_text(self.batch, self.columns, column)
+
+    def _publications(self) -> tuple[pa.Array, np.ndarray]:
+        """Publication numbers, and which of a list each is: its first grant, else its first."""
+        text = self._text("publication_number")
+        numbers = self.layout.settings["@publication_list"]
+        country = self.layout.settings["@country"]
+        which = np.zeros(self.rows, dtype=int)
+        if numbers:
+            place, index, parts = split_parts(text, f"[{numbers}]")
+            held = firm_values.as_mask(parts.is_valid())
+            place, index, parts = place[held], index[held], parts.filter(pa.array(held))
+            one_form = patent_values.patent_numbers(parts, chinese=self.chinese, country=country)
+            pattern = self.layout.settings["@granted_publications"]
+            granted = firm_values.as_mask(pc.match_substring_regex(one_form, pattern or "^$"))
+            # grants first, each kind in the order of the list; the first of each row is taken
+            order = np.lexsort((index, ~granted, place))
+            rows, first = np.unique(place[order], return_index=True)
+            taken = order[first]
+            which[rows] = np.arange(len(place))[taken] - np.searchsorted(place, rows)
+            chosen = np.full(self.rows, -1)
+            chosen[rows] = taken
+            return one_form.take(pa.array(chosen, mask=chosen < 0)), which
+        return patent_values.patent_numbers(text, chinese=self.chinese, country=country), which
 
     def _refuse(self, rows: np.ndarray, reason: str, column: str) -> None:
         fresh = rows & (self.reason == "")
@@ -196,14 +233,31 @@ class _Cleaner:
         self._refuse(firm_values.as_mask(ids.is_null()), "patent_id_missing", "patent_id")
         self._refuse(~firm_values.as_mask(readable), "patent_id_unreadable", "patent_id")
 
-    def _dates(self, column: str) -> patent_values.Dates:
+    def _dates(self, column: str) -> patent_dates.Dates:
         settings = self.layout.settings
         missing = [word.strip() for word in settings["@missing_dates"].split("|") if word.strip()]
-        return patent_values.dates(self._text(column), settings["@dates"], missing)
+        text = self._text(column)
+        if column == "publication_date" and settings["@publication_list"]:
+            text = self._of_list(text, settings["@publication_list"])
+        return patent_dates.dates(text, self.found.orders.get(column, ""), missing)
+
+    def _of_list(self, text: pa.Array, separators: str) -> pa.Array:
+        """The part of each row that belongs to the publication that was taken."""
+        place, _, parts = split_parts(text, f"[{separators}]")
+        held = firm_values.as_mask(parts.is_valid())
+        place, parts = place[held], parts.filter(pa.array(held))
+        count = np.bincount(place, minlength=self.rows)
+        starts = np.concatenate([[0], np.cumsum(count)])[:-1]
+        has = self.which < count
+        return parts.take(pa.array(starts + self.which, mask=~has))
 
     def _application_dates(self) -> np.ndarray:
         days, unreadable = self._dates("application_date")
         days = days.copy()
+        priority = self._dates("priority_date").days
+        from_priority = np.isnat(days) & ~unreadable & ~np.isnat(priority)
+        days[from_priority] = priority[from_priority]
+        self.flags["date_from_priority"] = from_priority
         years = firm_values.by_unique(self._text("publication_year"), firm_values.year_of)
         known = np.array([year is not None for year in years], dtype=bool)
         from_year = np.isnat(days) & ~unreadable & known
@@ -213,9 +267,10 @@ class _Cleaner:
             if use and year is not None
         ]
         self.flags["date_from_publication"] = from_year
-        self._refuse(unreadable, "application_date_unreadable", "application_date")
-        self._refuse(np.isnat(days), "application_date_missing", "application_date")
-        self._refuse(self._impossible(days), "application_date_impossible", "application_date")
+        named = "application_date" if self.columns["application_date"] else "priority_date"
+        self._refuse(unreadable, "application_date_unreadable", named)
+        self._refuse(np.isnat(days), "application_date_missing", named)
+        self._refuse(self._impossible(days), "application_date_impossible", named)
         return days
 
     def _impossible(self, days: np.ndarray) -> np.ndarray:
@@ -223,7 +278,7 @@ class _Cleaner:
 
     def _kinds(self, ids: pa.Array, publications: pa.Array) -> pa.Array:
         text = self._text("kind")
-        stated = patent_values.kinds(text)
+        stated = patent_values.kinds(text, self.layout.kind_words)
         self.flags["kind_unreadable"] = firm_values.as_mask(text.is_valid()) & firm_values.as_mask(
             stated.is_null()
         )
@@ -270,7 +325,13 @@ class _Cleaner:
         """One row an applicant: place of its patent in the batch, position, name, codes."""
         text = self._text("applicants")
         self.flags["text_damaged"] = firm_values.as_mask(pc.match_substring(text, DAMAGE))
-        place, index, names = split_parts(text, separators)
+        place, index, names = split_parts(patent_applicants.as_parts(text), separators)
+        sequence = firm_values.numbers(self._text("applicant_sequence")).values
+        if none := self.layout.settings["@no_applicant"]:
+            of_none = firm_values.as_mask(pc.equal(self._text("applicant_sequence"), none))
+            names = pc.if_else(pa.array(of_none[place]), _NULL, names)
+        names, taken_off = patent_applicants.untag(names, loose=self.found.tagged)
+        self.taken_off += taken_off
         per_patent = np.bincount(place, minlength=self.rows)
         codes = pc.replace_substring(pc.utf8_upper(self._text("organisation_code")), "-", "")
         place_codes = pc.replace_substring_regex(self._text("place_code"), _NAME_AND_CODE, r"\1")
@@ -290,6 +351,7 @@ class _Cleaner:
                 "place": pa.array(place).filter(keep),
                 "row_number": pa.array(self.batch.row_numbers()[place[held]]),
                 "position": pa.array(position.astype(np.int16)),
+                "sequence": pa.array(sequence[place[held]], mask=np.isnan(sequence[place[held]])),
                 "name": names.filter(keep),
                 "organisation_code": organisation.filter(keep),
                 "place_code": pc.if_else(is_code, district, _NULL).filter(keep),
@@ -330,13 +392,3 @@ class _Cleaner:
             received = self.batch.table[header][place].as_py() if header else None
             refused.append((place, str(self.reason[place]), f"{header} {shown(received)}"))
         return refused_table(self.batch, refused)
-
-
-def split_parts(text: pa.Array, separators: str) -> tuple[np.ndarray, np.ndarray, pa.Array]:
-    """Split a column: place of each part's row, its index in the row, the part (null if blank)."""
-    lists = pc.split_pattern_regex(pc.fill_null(text, ""), separators)
-    lengths = pc.list_value_length(lists).to_numpy()
-    place = np.repeat(np.arange(len(lengths)), lengths)
-    starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
-    index = np.arange(len(place)) - np.repeat(starts, lengths)
-    return place, index, firm_values.trimmed(pc.list_flatten(lists))

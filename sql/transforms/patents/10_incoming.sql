@@ -11,12 +11,14 @@ CREATE TEMP TABLE incoming_patent (
     granted boolean NOT NULL,
     ipc text,
     patent_value double precision,
+    of_one_applicant boolean NOT NULL,
     flags text[] NOT NULL
 ) ON COMMIT DROP;
 
 CREATE TEMP TABLE incoming_applicant (
     row_number integer NOT NULL,
     position smallint NOT NULL,
+    sequence double precision,
     name text NOT NULL,
     organisation_code text,
     place_code text,
