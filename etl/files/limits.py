@@ -118,7 +118,9 @@ def check_workbook(path: Path) -> None:
                         f"{_words(most)}; delete what stands far off the table, save it as csv, "
                         f"or set {SETTING}={_words(2 * sheet.held).replace(' ', '')}"
                     )
-    except (zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError) as fault:
+    except (
+        zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, OSError
+    ) as fault:  # fmt: skip
         raise CoaggError(
             f"{path}: is a damaged or truncated xlsx file ({fault}); fetch it again"
         ) from None
