@@ -29,9 +29,21 @@ def test_reads_files_beside_itself(tmp_path):
     assert manifest.input_output is None
 
 
+def test_columns_may_be_named_without_a_layout(tmp_path):
+    path = write(
+        tmp_path,
+        '[[firms]]\nfile = "survey_2013.csv"\nsurvey_year = 2013\n'
+        'map = { lon = "Longitude", "@country" = "CN" }\n',
+    )
+    (firms,) = read_manifest(path).firms
+    assert firms.map == {"lon": "Longitude", "@country": "CN"}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ('[[firms]]\nfile = "a.csv"\nsurvey_year = 2013\nmap = { lon = 1 }\n', "is wanted"),
+        ('[[firms]]\nfile = "a.csv"\nsurvey_year = 2013\nmap = "lon=x"\n', "is wanted"),
         ("[[firm]]\n", "do you mean firms"),
         ('[[firms]]\nfile = "survey_2013.csv"\n', "firms lacks survey_year"),
         ('[[firms]]\nfile = "survey_2013.csv"\nsurvey_year = "2013"\n', "int is wanted"),

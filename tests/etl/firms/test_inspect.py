@@ -206,3 +206,21 @@ def test_metres_of_no_known_system_are_told():
     )
     one = systems.Fit("CN", "EPSG:32648", 1.0, None, 60)
     assert "--datum EPSG:32648; " in systems.told_metres([one])
+
+
+def test_encodings_that_differ_far_into_a_line_are_both_shown(db_settings, plain, tmp_path):
+    file = tmp_path / "far.csv"
+    frame = plain.drop(columns="firm_name").rename(columns={"lon": "Längengrad"})
+    file.write_bytes(("x" * 60 + "," + frame.to_csv()).encode("cp1252"))
+    with pytest.raises(CoaggError, match=r"may be in cp1252 or .*\(cp1252 '.*Längengrad"):
+        inspect_file(db_settings, file)
+
+
+def test_a_workbook_whose_parts_begin_before_it_is_damaged(db_settings, tmp_path):
+    data = bytearray((STRANGERS / "sheets_notes_first.xlsx").read_bytes())
+    entry = data.rindex(b"PK\x05\x06")  # the end of the directory says where it begins
+    data[entry + 16 : entry + 20] = (len(data)).to_bytes(4, "little")
+    file = tmp_path / "cut.xlsx"
+    file.write_bytes(bytes(data))
+    with pytest.raises(CoaggError, match="is a damaged or truncated xlsx"):
+        inspect_file(db_settings, file)
