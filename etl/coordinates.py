@@ -170,9 +170,7 @@ def _crs(datum: str) -> pyproj.CRS:
         if not re.fullmatch(r"EPSG:[0-9]{4,6}", datum):
             raise pyproj.exceptions.CRSError("no code of EPSG")
         crs = pyproj.CRS.from_user_input(datum)
-        if not (
-            crs.is_projected or crs.is_geographic
-        ):  # heights, or metres from the earth's centre
+        if not (crs.is_projected or crs.is_geographic):  # but heights, say
             raise pyproj.exceptions.CRSError("no two axes on the ground")
         return crs
     except pyproj.exceptions.CRSError:
