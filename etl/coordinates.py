@@ -169,7 +169,10 @@ def _crs(datum: str) -> pyproj.CRS:
     try:
         if not re.fullmatch(r"EPSG:[0-9]{4,6}", datum):
             raise pyproj.exceptions.CRSError("no code of EPSG")
-        return pyproj.CRS.from_user_input(datum)
+        crs = pyproj.CRS.from_user_input(datum)
+        if not (crs.is_projected or crs.is_geographic):  # but heights, say
+            raise pyproj.exceptions.CRSError("no two axes on the ground")
+        return crs
     except pyproj.exceptions.CRSError:
         raise CoaggError(
             f"unknown datum '{datum}': use one of {', '.join(ALL_DATUMS)}, "

@@ -8,12 +8,13 @@ import unicodedata
 
 import pyproj
 from pyproj import database as proj_database
+from pyproj.enums import PJType
 
-from coagg.errors import CoaggError
 from coagg.etl import coordinates
 
 UNKNOWN = "?"  # the column says something that names no system
 _CODE = re.compile(r"(?:.*[^0-9])?([0-9]{4,6})(?:\.0)?")
+_NAME = re.compile(r"(?:[A-Za-z]{2,}[A-Za-z0-9]*|urn:)[\w .,()/:\-]{2,80}")
 _ZONE = re.compile(r"(?:(?:WGS ?84|UTM|ZONE|HUSO|ZONA|FUSO)[ /]*)*([0-9]{1,2})(?:\.0)? ?([A-Z]+)?")
 _NORTH = frozenset({"N", "NORTH", "NORTE", "NORD", "1", "+"})
 _SOUTH = frozenset({"S", "SOUTH", "SUR", "SUL", "SUD", "SÜD", "-1", "-"})
@@ -46,11 +47,9 @@ def datum_of(
         return plain.lower()
     code = _CODE.fullmatch(plain)
     named = f"EPSG:{code[1]}" if code and not plain.startswith(("WGS", "NAD")) else _named(text)
-    try:
-        coordinates.check_known(named or "")
-    except CoaggError:
+    if named is None or named.removeprefix("EPSG:") not in _codes():
         return UNKNOWN
-    return _SAME.get(named or "", named)
+    return _SAME.get(named, named)
 
 
 def _half(letter: str | None, hemisphere: str | None, south: float, north: float) -> str | None:
@@ -74,6 +73,13 @@ def _half(letter: str | None, hemisphere: str | None, south: float, north: float
 
 
 @functools.cache
+def _codes() -> frozenset[str]:
+    """Codes of EPSG whose coordinates are two axes on the ground; asking for each is slow."""
+    kinds = (PJType.PROJECTED_CRS, PJType.GEOGRAPHIC_2D_CRS, PJType.GEOGRAPHIC_3D_CRS)
+    return frozenset(code for kind in kinds for code in proj_database.get_codes("EPSG", kind))
+
+
+@functools.cache
 def _zone(number: int, half: str, base: str | None) -> str:
     """The code of a zone on the ellipsoid of a projected `base`, else of WGS 84."""
     if base is not None and coordinates.in_metres(base) and base != coordinates.OSGB36:
@@ -85,9 +91,11 @@ def _zone(number: int, half: str, base: str | None) -> str:
     return f"EPSG:{326 if half == 'N' else 327}{number:02d}"
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _named(text: str) -> str | None:
-    """The code of a system that is written by its name."""
+    """The code of a system that is written by its name; no definitions, no files."""
+    if not _NAME.fullmatch(text.strip()):
+        return None
     try:
         code = pyproj.CRS.from_user_input(text.strip()).to_epsg()
     except pyproj.exceptions.CRSError:

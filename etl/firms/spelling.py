@@ -107,7 +107,7 @@ def found(lon: pa.Array, lat: pa.Array, box: Box, metres: bool) -> Spelling:
     --------
     >>> box = (73.0, 3.0, 136.0, 54.0)
     >>> found(pa.array(["120,12", "121,1"]), pa.array(["30,5", "31,25"]), box, metres=False)
-    Spelling(form=None, comma=True, east_o=0)
+    Spelling(form=None, comma=True, east_o=1)
     """
     both = pa.concat_arrays([lon, lat]).drop_null()
     form = None if metres else _packed_form(lon, lat, box)

@@ -229,7 +229,7 @@ def test_the_system_is_an_option_and_must_be_known(run_coagg):
     words = ("load", "firms", CASES / "crs_utm51.csv", "--survey-year", "2004", "--layout", "demo")
     code, out, _ = run_coagg(*words, "--datum", "EPSG:32651")
     assert (code, "datum EPSG:32651" in out) == (0, True)
-    for wrong in ("EPSG:1", "EPSG:999999", "utm51"):
+    for wrong in ("EPSG:1", "EPSG:999999", "utm51", "EPSG:4978", "EPSG:5773"):
         code, _, err = run_coagg(*words, "--datum", wrong)
         assert (code, f"unknown datum '{wrong}'" in err) == (2, True)
 
