@@ -13,8 +13,9 @@ from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint,
 from coagg.etl.files import FILE_READER_CODE, readers
 from coagg.etl.firms import FIRM_READER_CODE, layouts, scan
 from coagg.etl.firms import rows as firm_rows
+from coagg.etl.reference import countries
 from coagg.etl.reference import load as reference
-from coagg.settings import SQL
+from coagg.settings import COUNTRY, SQL
 
 RULES = SQL / "transforms" / "firms"
 
@@ -62,13 +63,13 @@ def open_file(
         sheet=sheet,
         fits=lambda headers: any(one.missing(headers, survey_year) == [] for one in known),
     )
-    chosen = named or layouts.detect_layout(table.headers, survey_year, file=path)
+    chosen = named or layouts.detect_layout(table.headers, survey_year, path, country)
     mapping = chosen.map(table.headers, survey_year, file=path)
     if scan.has_decimal_commas(table, mapping):
         mapping = replace(mapping, decimal_comma=True)
         table.notes.append("numbers are read with decimal commas, as its coordinates have them")
-    country = country or mapping.country or "CN"
-    stated = datum or mapping.datum or ("wgs84" if country != "CN" else None)
+    country = country or mapping.country or COUNTRY
+    stated = datum or mapping.datum or countries.of(country).datum
     if stated:
         stated = stated.upper() if stated.lower().startswith("epsg:") else stated
         firm_rows.check_datum(country, stated)

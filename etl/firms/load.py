@@ -26,6 +26,7 @@ from coagg.etl.files import readers
 from coagg.etl.firms import datum_check, gate
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.inputs import RULES, CleaningSettings, inputs, open_file, why_of
+from coagg.etl.reference import countries
 from coagg.etl.reference import load as reference
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -91,11 +92,15 @@ def load_firms(
     cleaning = cleaning or CleaningSettings()
     opened = open_file(path, survey_year, layout, datum, country, encoding, sheet)
     table, mapping, country = opened.table, opened.mapping, opened.country
+    described = countries.of(country)
 
     with database.connect(settings) as connection, YearLock(settings, country, survey_year):
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
         stated = opened.datum
+        if country not in reference.held_countries(connection):
+            progress("loading the country", 0)
+            reference.load_reference(connection, only=[country])
         made_from = inputs(connection, opened, cleaning)
         if why_of(connection, country, survey_year, made_from) is None:
             done = _standing(connection, country, survey_year)
@@ -108,8 +113,10 @@ def load_firms(
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
         if not coordinates.in_metres(stated):
             datum_check.refuse_packed(path, sample)
-        chinese = country == "CN" and (stated is None or stated in coordinates.DATUMS)
-        datums = coordinates.DATUMS if chinese else (stated or "wgs84",)
+        # degrees that may be in one of several datums are tried in each
+        datums = tuple(d for d in described.datums if not coordinates.in_metres(d))
+        if stated is not None and stated not in datums:
+            datums = (stated,)
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
         if stated is not None and coordinates.in_metres(stated):
             datum_check.refuse_swapped(
@@ -124,6 +131,7 @@ def load_firms(
             "pile_up_min": cleaning.pile_up_min,
             "pile_up_share": cleaning.pile_up_share,
             "establishments": cleaning.establishments,
+            "place_code_digits": described.areas.place_code_digits,
         }
         database.run_file(connection, RULES / "10_incoming.sql", values)
         batches = firm_rows.firm_batches(

@@ -18,6 +18,8 @@ from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import stated_codes as firm_codes
+from coagg.etl.reference import countries
+from coagg.settings import COUNTRY
 
 SAMPLE_POINTS = 20_000
 _FIRST_ROWS = 2_000
@@ -28,7 +30,6 @@ _NUMBERS = (
 LEAST_OF_A_YEAR = 0.1  # rows of a year among those of several, against the most
 # Share of ids in the form of an organisation code above which all ids are taken for such.
 ORGANISATION_CODES_SHARE = 0.9
-_CLASSIFICATION_PREFIXES = {"CN": "gbt", "GB": "uksic"}
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def scan(
     A file may hold several years: the rows of the others are refused one by one. Raises CoaggError
     for an unknown country, and when hardly a row that states a year states `survey_year`.
     """
-    country = country or mapping.country or "CN"
-    firm_points.country_box(country)
+    country = country or mapping.country or COUNTRY
+    described = countries.of(country)
     codes: Counter[tuple[str | None, str | None]] = Counter()
     years: Counter[str] = Counter()
     ids = firm_ids.IdCounts()
@@ -149,16 +150,14 @@ def scan(
         pa.array([code for code, _ in codes], pa.string()),
         pa.array([division for _, division in codes], pa.string()),
         length=length,
-        divisions=industry_codes.DIVISIONS[country],
+        divisions=described.divisions,
     )
     counts: Counter[str] = Counter()
     for code, count in zip(repaired.to_pylist(), codes.values(), strict=True):
         if code is not None:
             counts[code] += count
     own = {
-        name: known
-        for name, known in code_sets.items()
-        if name.startswith(_CLASSIFICATION_PREFIXES[country])
+        name: known for name, known in code_sets.items() if name in described.classification_names
     }
     found, shares = industry_codes.detect_classification(counts, own, mapping.classification)
     return Scan(
@@ -168,7 +167,7 @@ def scan(
         code_length=length,
         industry_codes=dict(counts),
         survey_years=stated,
-        organisation_codes=country == "CN"
+        organisation_codes=described.firm_ids == "organisation_code"
         and ids.organisation_codes > ORGANISATION_CODES_SHARE * ids.stated,
         ids_cut=ids.cut,
     )

@@ -17,7 +17,7 @@ SELECT DISTINCT ON (asked.place_code)
     code.candidates
 FROM (SELECT DISTINCT place_code FROM datum_sample WHERE place_code IS NOT NULL) AS asked
 INNER JOIN reference.prefecture_code AS code
-    ON code.place_code IN (asked.place_code, left(asked.place_code, 4))
+    ON code.place_code IN (asked.place_code, left(asked.place_code, ops.setting('place_code_digits')::integer))
 WHERE code.country = ops.setting('country') AND code.candidates <> '{}'
 ORDER BY
     asked.place_code,
