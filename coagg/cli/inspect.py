@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coagg.cli.counts import Counted, rows_table
-from coagg.cli.options import CountryCode, Encoding, InputFile, Json, Layout, Sheet, SurveyYear
+from coagg.cli.options import Encoding, FileCountry, InputFile, Json, Layout, Sheet, SurveyYear
 from coagg.console import Answer, prepared, progress
 
 if TYPE_CHECKING:
@@ -24,12 +24,7 @@ def inspect(
     datum: Annotated[
         str | None, typer.Option(help="Datum of the coordinates. Default: the layout's.")
     ] = None,
-    country: Annotated[
-        CountryCode | None,
-        typer.Option(
-            case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
-        ),
-    ] = None,
+    country: FileCountry = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
     json: Json = False,
@@ -45,7 +40,7 @@ def inspect(
     with progress("opening", STOPPED) as bar:
         report = firms.load_firms(
             configured, file, survey_year, layout=layout, datum=datum,
-            country=country.value if country else None, dry_run=True,
+            country=country, dry_run=True,
             encoding=encoding, sheet=sheet, progress=bar.stage,
         )  # fmt: skip
     assert report.verdict is not None

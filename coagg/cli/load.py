@@ -13,9 +13,9 @@ from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table, told_encoding
 from coagg.cli.options import (
     LARGEST_INTEGER,
     Accept,
-    CountryCode,
     DryRun,
     Encoding,
+    FileCountry,
     InputFile,
     Json,
     Layout,
@@ -57,12 +57,7 @@ def load_firms(
             "coordinate system, EPSG:32651 say. Default: the layout's."
         ),
     ] = None,
-    country: Annotated[
-        CountryCode | None,
-        typer.Option(
-            case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
-        ),
-    ] = None,
+    country: FileCountry = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
     pile_up_min: Annotated[
@@ -102,7 +97,7 @@ def load_firms(
             survey_year,
             layout=layout,
             datum=datum,
-            country=country.value if country else None,
+            country=country,
             cleaning=firms.CleaningSettings(pile_up_min, pile_up_share, establishments.value),
             accept=accept,
             dry_run=dry_run,
@@ -196,7 +191,7 @@ def load_reference(
         list[str] | None,
         typer.Option(
             help="A classification of your own as NAME=FILE, a csv of industry_code,name. "
-            "gbt4754_1994 is not shipped: give it here."
+            "A country's folder names it (coagg country show)."
         ),
     ] = None,
     concordance: Annotated[
@@ -220,7 +215,7 @@ def load_reference(
     for word in classification or ():
         name, equals, file = word.partition("=")
         if not (name and equals and file):
-            raise CoaggError(f"--classification {word}: write NAME=FILE, gbt4754_1994=codes.csv")
+            raise CoaggError(f"--classification {word}: write NAME=FILE, nace2=codes.csv")
         own[name] = Path(file)
     with progress("reference data", KEPT):
         done = prepare.prepare(

@@ -14,12 +14,12 @@ from coagg.analysis.tables.pages.layout import Grid
 from coagg.analysis.tables.pages.truth import read_truth, truth_grid, verdicts
 from coagg.analysis.tables.store import StoredTable
 from coagg.etl.matching.evaluate import evaluate, evaluate_panel
-from coagg.settings import Settings
+from coagg.settings import COUNTRY, Settings
 from coagg.simulation.judge import judge, judge_dirt, read_pairs, relations_found
 
 INDEX = """
 SELECT survey_year, agglomeration_code, fixed_industry, redrawn_industry, index
-FROM coagglomeration.pair_result WHERE measurement_id = %s AND country = 'CN'
+FROM coagglomeration.pair_result WHERE measurement_id = %s AND country = %s
 """
 INDEX_COLUMNS = (
     "survey_year", "agglomeration_code", "fixed_industry", "redrawn_industry", "index"
@@ -43,7 +43,7 @@ def find(
 ) -> Findings:
     """Compare what the data base holds with `truth`, the folder beside the made files."""
     with database.connect(settings) as connection:
-        rows = connection.execute(INDEX, (measurement_id,)).fetchall()
+        rows = connection.execute(INDEX, (measurement_id, COUNTRY)).fetchall()
         verdict = judge(read_pairs(truth), pd.DataFrame(rows, columns=list(INDEX_COLUMNS)))
         dirt = _dirt(connection, pd.read_csv(truth / "dirt.csv"))
     known = read_truth(truth / "coefficients.json")
@@ -68,11 +68,13 @@ def _by_agglomeration(verdict: pd.DataFrame) -> pd.DataFrame:
 def _dirt(connection: psycopg.Connection, dirt: pd.DataFrame) -> pd.DataFrame:
     """Of each kind of planted dirt how many rows there are, and how many were found."""
     refused = connection.execute(
-        "SELECT survey_year, row_number, reason FROM clean.refused WHERE country = 'CN'"
+        "SELECT survey_year, row_number, reason FROM clean.refused WHERE country = %s",
+        (COUNTRY,),
     )
     flags = connection.execute(
         "SELECT survey_year, row_number, unnest(flags) FROM clean.firm "
-        "WHERE flags <> '{}' AND country = 'CN'"
+        "WHERE flags <> '{}' AND country = %s",
+        (COUNTRY,),
     )
     return judge_dirt(
         dirt,

@@ -27,7 +27,7 @@ from coagg.rebuild.manifest import read_manifest
 from coagg.rebuild.report import Outcome
 from coagg.rebuild.steps import Chain
 from coagg.rebuild.whole import rebuild_all
-from coagg.settings import PROGRAM, Settings
+from coagg.settings import COUNTRY, PROGRAM, Settings
 from coagg.simulation import write as simulation
 
 SEED = 1998
@@ -64,15 +64,15 @@ def run(
         first = report.failed[0]
         raise CoaggError(f"the demo stopped at {first.step}: {first.said}")
     with database.connect(settings) as connection:
-        measured = chain.measurement(connection, "CN", 0)
+        measured = chain.measurement(connection, COUNTRY, 0)
         assert measured is not None
         tables = [
-            read_latest(connection, name, measured, "CN")[0] for name in load_specifications()
+            read_latest(connection, name, measured, COUNTRY)[0] for name in load_specifications()
         ]
     findings = find(settings, out / "economy" / "truth", measured, tables)
     write_tables(out / "tables", tables, FORMATS)
     with database.connect(settings) as connection:
-        drawings = _maps(connection, out, findings.verdict, manifest.index.classification)
+        drawings = _maps(connection, out, findings.verdict, chain.classification or "")
     page = write_report(out, report, findings, tables, drawings)
     _show(console, findings, tables)
     say(f"[bold]report: {page}[/]  (all tables; also as LaTeX, docx, csv in {out / 'tables'})")
@@ -125,6 +125,6 @@ def _maps(
         first = rows.iloc[0]
         path = out / f"map_{code}.png"
         pair = (first.fixed_industry, first.redrawn_industry)
-        maps.draw_map(connection, path, "CN", str(code), pair, year, classification)
+        maps.draw_map(connection, path, COUNTRY, str(code), pair, year, classification)
         drawings[str(code)] = path
     return drawings

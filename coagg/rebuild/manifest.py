@@ -4,7 +4,8 @@
 [[firms]]
 file = "survey_2013.csv"        # relative to this file
 survey_year = 2013
-country = "CN"                  # default CN; layout, datum, encoding as in `coagg load firms`
+country = "CN"                  # default: COAGG_COUNTRY
+layout = "survey"               # this, datum, encoding and sheet as in `coagg load firms`
 accept = "half of the firms: the survey's new threshold"  # only where the gate asks for it
 
 [[patents]]
@@ -21,12 +22,17 @@ sectors_file = "io_sectors.csv"
 sector_map = "io_map.csv"
 
 [index]
-years = [2010, 2013]            # of index, panel and tables; default: all of CN that are loaded
-classification = "gbt4754_2002" # the one the panel speaks
+country = "CN"                  # whose index, panel and tables; default: COAGG_COUNTRY
+years = [2010, 2013]            # of these; default: all that are loaded of the country
+classification = "gbt4754_2002" # the one the panel speaks; default: the country's
 draws = 1000
 seed = 1998
 method = "calibrated"
 min_firms = 1
+
+[instrument]
+country = "GB"                  # whose index is the instrument, and of which agglomeration
+agglomeration = "UK"
 ```
 """
 
@@ -36,12 +42,18 @@ import dataclasses
 import difflib
 import tomllib
 from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from coagg.errors import CoaggError
 from coagg.etl.patents.load import dataset_name
+from coagg.etl.reference import countries
+from coagg.settings import COUNTRY, INSTRUMENT_AGGLOMERATION, INSTRUMENT_COUNTRY
+
+
+def _spoken() -> str:
+    return countries.default_classification() or ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class FirmFile:
 
     file: Path
     survey_year: int
-    country: str = "CN"
+    country: str = COUNTRY
     layout: str | None = None
     datum: str | None = None
     encoding: str | None = None
@@ -78,7 +90,7 @@ class InputOutput:
     table_file: Path
     sectors_file: Path | None = None
     sector_map: Path | None = None
-    classification: str = "gbt4754_2002"
+    classification: str = field(default_factory=_spoken)
 
 
 @dataclass(frozen=True)
@@ -86,13 +98,22 @@ class IndexChoice:
     """Settings of the index that the panel rests on."""
 
     years: tuple[int, ...] = ()
-    classification: str = "gbt4754_2002"
+    country: str = COUNTRY
+    classification: str = ""  # empty: the one that the country's results speak
     draws: int = 1000
     seed: int = 1998
     method: str = "calibrated"
     min_firms: int = 1
     pile_ups: str = "keep"
     agglomerations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """The country and agglomeration whose index is the instrument in the panel."""
+
+    country: str = INSTRUMENT_COUNTRY
+    agglomeration: str = INSTRUMENT_AGGLOMERATION
 
 
 @dataclass(frozen=True)
@@ -104,6 +125,7 @@ class Manifest:
     citations: tuple[InputFile, ...] = ()
     input_output: InputOutput | None = None
     index: IndexChoice = field(default_factory=IndexChoice)
+    instrument: Instrument = field(default_factory=Instrument)
 
     def unlisted(self, loaded: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """What of `loaded`, as (kind, name), the list does not name; firms are `CN 2013`.
@@ -136,7 +158,7 @@ def read_manifest(path: Path) -> Manifest:
         raise CoaggError(f"{path}: no such file; list your input files there") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise CoaggError(f"{path}: is no TOML: {' '.join(str(fault).split())}") from None
-    known = ("firms", "patents", "citations", "input_output", "index")
+    known = ("firms", "patents", "citations", "input_output", "index", "instrument")
     _require_known(path, "", entries, known)
     made = {
         "firms": _list(path, "firms", entries, FirmFile),
@@ -145,11 +167,22 @@ def read_manifest(path: Path) -> Manifest:
     }
     table = entries.get("input_output")
     index = entries.get("index", {})
+    chosen = _one(path, "index", index, IndexChoice)
     manifest = Manifest(
         **made,
         input_output=None if table is None else _one(path, "input_output", table, InputOutput),
-        index=_one(path, "index", index, IndexChoice),
+        index=chosen,
+        instrument=_one(path, "instrument", entries.get("instrument", {}), Instrument),
     )
+    asked = [manifest.index.country, manifest.instrument.country]
+    for code in sorted({*asked, *(firms.country for firms in manifest.firms)}):
+        try:
+            countries.of(code)
+        except CoaggError as fault:
+            raise CoaggError(f"{path}: {fault}") from None
+    if not chosen.classification:
+        spoken = countries.default_classification(chosen.country) or ""
+        manifest = replace(manifest, index=replace(chosen, classification=spoken))
     years = [(firms.country, firms.survey_year) for firms in manifest.firms]
     for country, year in years:
         if years.count((country, year)) > 1:

@@ -43,9 +43,9 @@ WHERE
     );
 DELETE FROM reference.load_report WHERE source IN ('prefectures', 'place codes', 'agglomerations');
 
-COMMENT ON TABLE reference.prefecture IS 'Areas of each country: of China the prefectures as of 2024 (municipalities and directly administered counties included), of the United Kingdom the ITL3 regions of 2021, of others those of their folder.';
+COMMENT ON TABLE reference.prefecture IS 'Areas of each country: of China the prefectures of 2024, of the United Kingdom the ITL3 regions of 2021, of others those of their folder.';
 COMMENT ON COLUMN reference.prefecture.country IS 'Country code.';
-COMMENT ON COLUMN reference.prefecture.prefecture_code IS 'Code of the area. China: four digits of the national code (4414, municipalities 1100), six for directly administered counties (429004). United Kingdom: ITL3.';
+COMMENT ON COLUMN reference.prefecture.prefecture_code IS 'Code of the area. China: four digits of the national code (4414), six for directly administered counties (429004). United Kingdom: ITL3.';
 COMMENT ON COLUMN reference.prefecture.province_code IS 'Code of the area above. China: first two digits of the code. United Kingdom: ITL1 code.';
 COMMENT ON COLUMN reference.prefecture_piece.country IS 'Country code.';
 COMMENT ON TABLE reference.industry IS 'Industry classifications of all countries, each as its folder has it or the user gave it.';
