@@ -12,6 +12,7 @@ from coagg.cli import (
     backup,
     check,
     compare,
+    country,
     db,
     demo,
     estimate,
@@ -56,6 +57,7 @@ db.app.command("disclosure")(access.disclosure)
 app.command("sql")(sql.sql)
 app.add_typer(load.app, name="load")
 app.command("layouts")(layouts.layouts)
+app.add_typer(country.app, name="country")
 app.add_typer(unload.app, name="unload")
 app.command("inspect")(inspect.inspect)
 app.command("index")(index.index)

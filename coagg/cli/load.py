@@ -13,6 +13,7 @@ from coagg.cli.counts import KEPT, NOT_KEPT, Counted, rows_table, told_encoding
 from coagg.cli.options import (
     LARGEST_INTEGER,
     Accept,
+    Countries,
     DryRun,
     Encoding,
     FileCountry,
@@ -180,6 +181,7 @@ def _tell_notes(answer: Answer, report: LoadReport) -> None:
 
 @app.command("reference")
 def load_reference(
+    country: Countries = None,
     agglomerations: Annotated[
         Path | None,
         typer.Option(
@@ -203,13 +205,15 @@ def load_reference(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Load reference data: the shipped ones, and your own in their place.
+    """Load countries: areas, place codes, agglomerations, classifications from their folders.
 
-    Your files have the same columns as those in etl/data. A faulty file changes nothing. Firms that
+    Your own files, in the place of some, have the same columns. A faulty file changes nothing.
+    docs/country.md says how to add a country. Firms that
     are already loaded keep their prefectures. Agglomerations are read when the index is measured.
     """
     from coagg import prepare
     from coagg.console import settings
+    from coagg.etl.reference import countries
 
     own: dict[str, Path] = {}
     for word in classification or ():
@@ -221,6 +225,7 @@ def load_reference(
         done = prepare.prepare(
             settings(),
             dry_run=dry_run,
+            only=country or [one.code for one in countries.every()],
             agglomerations=agglomerations,
             own_classifications=own,
             own_concordances=concordance or (),

@@ -41,6 +41,11 @@ def known_country(code: str | None) -> str | None:
     )
 
 
+def known_countries(codes: list[str] | None) -> list[str] | None:
+    """As `known_country`, for several."""
+    return [str(known_country(code)) for code in codes] if codes else None
+
+
 def _loaded_countries() -> list[str]:
     """Countries of a server that others have filled; their folders need not be here."""
     from coagg import database
@@ -85,6 +90,40 @@ Country = Annotated[
         callback=known_country,
         metavar="XX",
         help="Country of the firms (coagg country show lists them).",
+    ),
+]
+NewCountry = Annotated[
+    str, typer.Argument(metavar="XX", help="Code of the country, two letters of ISO 3166.")
+]
+NewFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", callback=can_be_written, help="Where to make it. Default: among your countries."
+    ),
+]
+CountryFolder = Annotated[
+    str, typer.Argument(metavar="DIR", help="Folder of a country, or the code of a known one.")
+]
+ExampleFile = Annotated[
+    Path | None,
+    typer.Option("--example", exists=True, dir_okay=False, help="A file of firms to try."),
+]
+ExampleYear = Annotated[
+    int | None,
+    typer.Option(
+        "--survey-year", min=FIRST_YEAR, max=LAST_YEAR, help="The year of the example's firms."
+    ),
+]
+CountryArgument = Annotated[
+    str | None, typer.Argument(metavar="[XX]", help="Code of a country. Default: all.")
+]
+Countries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--country",
+        callback=known_countries,
+        metavar="XX",
+        help="Only this country; repeat for more. Default: all that have a folder.",
     ),
 ]
 InstrumentCountry = Annotated[

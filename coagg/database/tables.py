@@ -50,7 +50,7 @@ LAYERS: dict[str, dict[str, str]] = {
         """,
         "country": """
             country text, name text, west double, south double, east double, north double, datums
-            text[], datum text?, classifications text[], classification text?
+            text[], datum text?, classifications text[], classification text?, home boolean
         """,
         "flag": """
             flag text, meaning text

@@ -8,6 +8,8 @@ of the data folder. A user's own folder stands in the place of a shipped one of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from coagg.etl.reference.features import read_features
 from coagg.settings import COUNTRY, INSTRUMENT_COUNTRY, read_settings
 
 __all__ = ["SHIPPED", "Classification", "Country", "at", "every", "names", "of", "plain"]
+_ELSEWHERE: dict[str, Path] = {}
 MARGIN = 0.5  # degrees round the areas of a country, room for any datum
 
 
@@ -48,7 +51,19 @@ def folders() -> dict[str, Path]:
         if place.is_dir():
             for file in sorted(place.glob(f"*/{DESCRIPTION}")):
                 found[file.parent.name.upper()] = file.parent
-    return dict(sorted(found.items()))
+    return dict(sorted({**found, **_ELSEWHERE}.items()))
+
+
+@contextmanager
+def using(folder: Path) -> Iterator[None]:
+    """Take a folder that is elsewhere for that of its country, as a check of it does."""
+    before = dict(_ELSEWHERE)
+    _ELSEWHERE[folder.name.upper()] = folder
+    try:
+        yield
+    finally:
+        _ELSEWHERE.clear()
+        _ELSEWHERE.update(before)
 
 
 def of(code: str) -> Country:
@@ -91,15 +106,23 @@ def _read(file: Path, changed: int) -> Country:
 
 
 def every() -> list[Country]:
-    """All countries that have a folder, by code."""
-    return [at(folder) for folder in folders().values()]
+    """All countries that have a folder, by code; a user's own with faults is left out.
+
+    Whoever asks for that one (`of`) gets its fault; the others are none the worse for it.
+    """
+    found = []
+    for folder in folders().values():
+        try:
+            found.append(at(folder))
+        except CoaggError:
+            if folder.parent == SHIPPED:
+                raise
+    return found
 
 
 def at_once() -> list[str]:
-    """Codes of the countries that every data base holds: the default one, that of the instrument,
-    and a user's own."""
-    wanted = {COUNTRY, INSTRUMENT_COUNTRY}
-    return [code for code, place in folders().items() if code in wanted or place.parent != SHIPPED]
+    """Codes of the countries that every data base holds: the default one and the instrument's."""
+    return sorted({COUNTRY, INSTRUMENT_COUNTRY})
 
 
 def classification(name: str) -> Classification:

@@ -122,6 +122,9 @@ def load_reference(
             findings = source.load(connection)
             loaded[source.name] = findings
             _write_report(connection, source, sha256, findings)
+        connection.execute(
+            "UPDATE reference.country SET home = NOT home WHERE home <> (country = %s)", (COUNTRY,)
+        )
         if loaded:
             connection.execute(TRANSLATIONS, ("",))
             connection.execute("SELECT reference.keep_translations()")

@@ -10,7 +10,8 @@ CREATE TABLE reference.country (
     datums text[] NOT NULL,
     datum text,
     classifications text[] NOT NULL,
-    classification text
+    classification text,
+    home boolean NOT NULL DEFAULT FALSE
 );
 COMMENT ON TABLE reference.country IS 'Countries that are loaded, as their folders describe them (docs/country.md).';
 COMMENT ON COLUMN reference.country.country IS 'Code of two letters, ISO 3166.';
@@ -22,6 +23,7 @@ COMMENT ON COLUMN reference.country.north IS 'North of the box.';
 COMMENT ON COLUMN reference.country.datums IS 'Datums and coordinate systems that occur in its files.';
 COMMENT ON COLUMN reference.country.datum IS 'The one taken where neither layout nor command names one; null: the points decide.';
 COMMENT ON COLUMN reference.country.classifications IS 'Classifications that its firms may have, in the order of their years; not all need be loaded.';
+COMMENT ON COLUMN reference.country.home IS 'Whether it is the country that is meant where none is named (COAGG_COUNTRY).';
 COMMENT ON COLUMN reference.country.classification IS 'The classification that results of the country speak.';
 
 -- Sources of reference data are those of one country from here on. A list of agglomerations of the
