@@ -15,6 +15,7 @@ from coagg.cli.options import (
     Json,
     NewCountry,
     NewFolder,
+    OnlyFolder,
 )
 from coagg.console import Answer, settings
 from coagg.errors import CoaggError
@@ -86,26 +87,30 @@ def _folder(named: str) -> Path:
 
 
 @app.command("show")
-def show(code: CountryArgument = None, json: Json = False) -> None:
+def show(code: CountryArgument = None, folder: OnlyFolder = False, json: Json = False) -> None:
     """Show the countries that are known, or what one of them is made of."""
     from coagg.etl.reference import countries
 
     with Answer(json) as answer:
+        if folder:
+            place = countries.of(code.upper()).folder if code else countries.own_folder()
+            answer.say(str(place), folder=str(place))
+            return
         if code is not None:
             _show_one(answer, countries.of(code.upper()))
             return
         loaded = _loaded()
         rows = []
-        for name, folder in countries.folders().items():
+        for name, place in countries.folders().items():
             try:
-                country = countries.at(folder)
+                country = countries.at(place)
             except CoaggError as fault:
                 answer.note(str(fault))
                 continue
             rows.append(
                 {
                     "country": name, "name": country.name,
-                    "from": "shipped" if country.shipped else str(folder),
+                    "from": "shipped" if country.shipped else str(place),
                     "loaded": name in loaded, "classifications": country.classification_names,
                     "layouts": [path.stem for path in country.layouts],
                 }
@@ -159,6 +164,9 @@ def _show_one(answer: Answer, country: Any) -> None:
         "layouts": ", ".join(path.stem for path in country.layouts) or "none",
         "agglomerations": country.agglomerations.name
             if country.agglomerations.is_file() else "none",
+        "examples": ", ".join(
+            path.name for path in sorted((country.folder / "examples").glob("*.csv"))
+        ) or "none",
         "place codes": country.place_codes.name if country.place_codes.is_file()
             else "the codes of the areas" if country.areas.place_codes else "none",
     }  # fmt: skip

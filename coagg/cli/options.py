@@ -101,6 +101,9 @@ NewFolder = Annotated[
         "--out", callback=can_be_written, help="Where to make it. Default: among your countries."
     ),
 ]
+OnlyFolder = Annotated[
+    bool, typer.Option("--folder", help="Only where it is; without XX, where yours are.")
+]
 CountryFolder = Annotated[
     str, typer.Argument(metavar="DIR", help="Folder of a country, or the code of a known one.")
 ]

@@ -224,9 +224,11 @@ def _sources(
             asked = path == agglomerations
             is_own = asked and path.resolve() != shipped.resolve()
             found.append(_agglomerations_source(code, path, asked=asked, own=is_own))
+    shared: set[str] = {*own}  # countries may share one; the first has it
     for country in wanted:
         for one in country.classifications:
-            if one.file.is_file() and one.name not in own:
+            if one.file.is_file() and one.name not in shared:
+                shared.add(one.name)
                 found.append(_classification_source(one, one.file, asked=False))
     for name, path in own.items():
         found.append(_classification_source(_described(name, path), path, asked=True))
