@@ -201,6 +201,11 @@ def _classifications(country: Country, found: Checked) -> dict[str, set[str]]:
                 f"{one.file}: {len(orphans)} codes have no code above them, "
                 f"{orphans['industry_code'].iloc[0]} say; add the shorter codes"
             )
+    if country.classifications and not any(one.file.is_file() for one in country.classifications):
+        found.faults.append(
+            f"{country.folder}: has no file of a classification; write "
+            f"{country.classifications[0].file.name} with industry_code,name"
+        )
     return codes
 
 
