@@ -116,8 +116,8 @@ def index(
     key: Annotated[
         str | None,
         typer.Option(
-            help="Name of the cell. It enters the seed: CN/2013/CY gives the draws of the data "
-            "base.",
+            help="Name of the cell. It enters the seed: country/year/agglomeration, such as "
+            f"{COUNTRY}/2013/CY, gives the draws of the data base.",
             rich_help_panel=FILE,
         ),
     ] = None,
