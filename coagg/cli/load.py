@@ -215,6 +215,7 @@ def load_reference(
     from coagg.console import settings
     from coagg.etl.reference import countries
 
+    files = [*filter(None, [agglomerations, *(classification or ()), *(concordance or ())])]
     own: dict[str, Path] = {}
     for word in classification or ():
         name, equals, file = word.partition("=")
@@ -225,7 +226,7 @@ def load_reference(
         done = prepare.prepare(
             settings(),
             dry_run=dry_run,
-            only=country or [one.code for one in countries.every()],
+            only=country or (None if files else [one.code for one in countries.every()]),
             agglomerations=agglomerations,
             own_classifications=own,
             own_concordances=concordance or (),

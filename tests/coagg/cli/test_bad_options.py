@@ -116,7 +116,7 @@ WITH_COUNTRY = [
 
 @pytest.mark.parametrize("words", WITH_COUNTRY, ids=str)
 def test_an_unknown_country_is_refused(refusal, words):
-    assert "is not one of 'cn', 'gb'" in refusal(*words, "--country", "XX")
+    assert "'XX' is not one of CN, ES, GB" in refusal(*words, "--country", "XX")
 
 
 def test_a_wrong_command_names_the_nearest(refusal):

@@ -342,7 +342,7 @@ def test_a_dry_run_writes_nothing(copied, inputs, monkeypatch, capsys):
 
     do(copied, "UPDATE ops.definitions SET sha256 = 'older'",
        "UPDATE reference.load_report SET detail = 'older' "
-       "WHERE item = 'sha256' AND source = 'place codes'",
+       "WHERE item = 'sha256' AND source = 'place codes CN'",
        "DELETE FROM coagglomeration.unit WHERE survey_year = 2013 AND country = 'CN'")  # fmt: skip
     file = inputs.with_name("citations.csv")
     file.write_text(file.read_text() + "\n")
@@ -352,7 +352,7 @@ def test_a_dry_run_writes_nothing(copied, inputs, monkeypatch, capsys):
     assert content(copied) == before
     said = capsys.readouterr()
     assert "definitions would be applied first" in said.err
-    assert "reference data would be loaded first: place codes" in said.err
+    assert "reference data would be loaded first: place codes CN" in said.err
     assert "would be done index CN 2013" in " ".join(said.out.split())
 
 
