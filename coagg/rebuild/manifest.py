@@ -52,10 +52,6 @@ from coagg.etl.reference import countries
 from coagg.settings import COUNTRY, INSTRUMENT_AGGLOMERATION, INSTRUMENT_COUNTRY
 
 
-def _spoken() -> str:
-    return countries.default_classification() or ""
-
-
 @dataclass(frozen=True)
 class FirmFile:
     """A survey file."""
@@ -90,7 +86,7 @@ class InputOutput:
     table_file: Path
     sectors_file: Path | None = None
     sector_map: Path | None = None
-    classification: str = field(default_factory=_spoken)
+    classification: str = ""  # empty: as that of the index
 
 
 @dataclass(frozen=True)
@@ -180,9 +176,12 @@ def read_manifest(path: Path) -> Manifest:
             countries.of(code)
         except CoaggError as fault:
             raise CoaggError(f"{path}: {fault}") from None
+    spoken = countries.default_classification(chosen.country) or ""
     if not chosen.classification:
-        spoken = countries.default_classification(chosen.country) or ""
         manifest = replace(manifest, index=replace(chosen, classification=spoken))
+    flows = manifest.input_output
+    if flows is not None and not flows.classification:
+        manifest = replace(manifest, input_output=replace(flows, classification=spoken))
     years = [(firms.country, firms.survey_year) for firms in manifest.firms]
     for country, year in years:
         if years.count((country, year)) > 1:

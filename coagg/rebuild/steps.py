@@ -175,7 +175,9 @@ class Chain:
             "year": table.year,
             "sectors": table.sectors_file,
             "sector_maps": (table.sector_map,) if table.sector_map else (),
-            "classification": table.classification if table.sector_map else None,
+            "classification": (table.classification or self.classification)
+            if table.sector_map
+            else None,
         }
 
         def run() -> str:

@@ -188,9 +188,9 @@ def _division(stated: str, divisions: frozenset[str]) -> str:
 
 def _industry(code: str, valid: set[str] | frozenset[str] | None) -> str | None:
     industry = code[:INDUSTRY_DIGITS]
-    if len(industry) < INDUSTRY_DIGITS or not industry.isdigit():
+    if len(industry) < INDUSTRY_DIGITS:
         return None
-    return industry if valid is None or industry in valid else None
+    return industry if (industry.isdigit() if valid is None else industry in valid) else None
 
 
 def _encoded(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:

@@ -101,6 +101,8 @@ def load_firms(
         if country not in reference.held_countries(connection):
             progress("loading the country", 0)
             reference.load_reference(connection, only=[country])
+            if not dry_run:
+                connection.commit()  # a long load must not hold up those of other countries
         made_from = inputs(connection, opened, cleaning)
         if why_of(connection, country, survey_year, made_from) is None:
             done = _standing(connection, country, survey_year)

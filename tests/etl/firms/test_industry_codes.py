@@ -98,6 +98,13 @@ def test_a_repair_into_no_known_code_is_left_out():
     assert mask.tolist() == [True, False, False]
 
 
+def test_codes_of_another_shape_are_known_by_their_classification():
+    known = {"0A1", "332", "33281", "332810"}
+    found, unknown = industries(codes("332810", "0A12", "0A92", "9A12"), known)
+    assert found.to_pylist() == ["332", "0A1", None, None]
+    assert unknown.tolist() == [False, False, True, True]
+
+
 def test_british_codes_are_repaired_by_length_only():
     received = codes("1110", "33190", "62010")
     repaired, mask = repair_codes(received, divisions=industry_codes.ALL_DIVISIONS)
