@@ -15,6 +15,7 @@ from coagg.etl.firms.country_check import check_country
 from coagg.etl.firms.layouts import load_layout
 from coagg.etl.firms.load import load_firms
 from coagg.etl.reference import countries
+from coagg.etl.reference.classifications import read_classification
 from coagg.etl.reference.country_new import new_country
 from coagg.etl.reference.load import load_reference, pending
 
@@ -261,3 +262,27 @@ def test_a_box_is_taken_from_the_areas_where_none_is_stated():
     assert (round(west, 1), round(south, 1), round(east, 1), round(north, 1)) == (
         -18.7, 27.1, 4.8, 44.3,
     )  # fmt: skip
+
+
+SECTIONS = """\
+industry_code,section,name
+C,C,Manufacturing
+10,C,Food
+10A,C,Meat
+10A1,C,Meat of cattle
+"""
+
+
+def test_a_classification_of_another_shape(tmp_path):
+    file = tmp_path / "own.csv"
+    file.write_text(SECTIONS, encoding="utf-8")
+    described = countries.Classification(
+        "own", "own", file, digits=(), code="[0-9]{2}[0-9A-Z]*", short=()
+    )
+    table = read_classification(file, described)
+    assert table[["industry_code", "level", "parent_code"]].fillna("").to_numpy().tolist() == [
+        ["C", 1, ""], ["10", 2, "C"], ["10A", 3, "10"], ["10A1", 4, "10A"]
+    ]  # fmt: skip
+    file.write_text(SECTIONS + "1-A,C,Fish\n", encoding="utf-8")
+    with pytest.raises(CoaggError, match="line 6: '1-A' is no industry code: own has codes of"):
+        read_classification(file, described)
