@@ -21,7 +21,7 @@ from coagg.analysis.cells.points import check_classification
 from coagg.database.tables import SCHEMA
 from coagg.errors import CoaggError
 from coagg.frames.index import cost_columns, pair_columns
-from coagg.settings import Settings, named_results, read_settings
+from coagg.settings import COUNTRY, Settings, named_results, read_settings
 
 CELL = ("country", "survey_year", "agglomeration_code")
 """What tells cells apart: `by=` of the functions on frames, for the numbers of the data base."""
@@ -104,7 +104,7 @@ class Database:
         survey_year: int | None = None,
         *,
         agglomeration: str | None = None,
-        country: str = "CN",
+        country: str = COUNTRY,
         classification: str | None = None,
     ) -> geopandas.GeoDataFrame:
         """Located firms, in the order of their rows: `clean.firm_located`.
@@ -115,7 +115,7 @@ class Database:
             Default all years.
         agglomeration : str, optional
             Code of an urban agglomeration, CY say; default everywhere.
-        country : {"CN", "GB"}
+        country : str
         classification : str, optional
             ``industry`` translated to this classification (`clean.cell_firm`); default the
             year's own.
@@ -170,7 +170,7 @@ class Database:
         survey_year: int | None = None,
         *,
         agglomeration: str | None = None,
-        country: str = "CN",
+        country: str = COUNTRY,
         measurement: int | None = None,
     ) -> pd.DataFrame:
         """Measured pairs, as `coagg.coagglomeration` gives them.
@@ -241,7 +241,7 @@ class Database:
         return found
 
     def panel(
-        self, level: str = "cell", *, measurement: int | None = None, country: str = "CN"
+        self, level: str = "cell", *, measurement: int | None = None, country: str = COUNTRY
     ) -> pd.DataFrame:
         """The panel that the tables are estimated from.
 
@@ -251,7 +251,7 @@ class Database:
             Industries in an agglomeration and year, or ordered pairs of them (large).
         measurement : int, optional
             Default the panel built last.
-        country : {"CN", "GB"}
+        country : str
 
         Returns
         -------
@@ -332,7 +332,7 @@ class Database:
         return geopandas.GeoDataFrame(found, geometry=shapes[0]) if shapes else found
 
     def tables(
-        self, name: str | None = None, *, measurement: int | None = None, country: str = "CN"
+        self, name: str | None = None, *, measurement: int | None = None, country: str = COUNTRY
     ) -> pd.DataFrame:
         """The paper's tables as estimated: every number of one, or a list of those there are.
 
@@ -342,7 +342,7 @@ class Database:
             table1, say; default a list.
         measurement : int, optional
             Default that estimated last.
-        country : {"CN", "GB"}
+        country : str
 
         Returns
         -------

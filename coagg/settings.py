@@ -5,6 +5,8 @@
 | `COAGG_DATABASE_URL` | an existing server with PostGIS, URL or keywords | the private server |
 | `COAGG_DATA_DIR` | data folder: private server, received files | see below |
 | `COAGG_SERVER_USER` | who runs the private server for root | `postgres`, else `nobody` |
+| `COAGG_COUNTRY` | country that commands mean where none is named | `CN` |
+| `COAGG_COUNTRIES` | folder of your own countries (docs/country.md) | `countries/` there |
 | `COAGG_RESULTS` | the set of results that is read: a number, or `latest` | the active set |
 
 The data folder of a checkout is `data/` beside `run`. An installed program takes
@@ -27,6 +29,11 @@ PROGRAM = "./run coagg" if CHECKOUT else "coagg"  # what a message tells people 
 SQL = (Path(__file__).parent / "sql").resolve()
 MAIN_DATABASE = "coagg"
 DEMO_SUFFIX = "_demo"
+# The country that is meant where none is named, and the one whose index is the instrument in the
+# panels of others: its code and the agglomeration that is measured. They stand here alone.
+COUNTRY = os.environ.get("COAGG_COUNTRY", "").strip().upper() or "CN"
+INSTRUMENT_COUNTRY = "GB"
+INSTRUMENT_AGGLOMERATION = "UK"
 LATEST = "latest"  # the newest set of results, complete or not
 
 
@@ -43,6 +50,12 @@ class Settings:
     database_name: str | None = None
     server_user: str | None = None
     results: str | None = None  # number of the set of results, or LATEST; None: the active one
+    countries: Path | None = None
+
+    @property
+    def countries_dir(self) -> Path:
+        """The user's own folders of countries."""
+        return self.countries or self.data_dir / "countries"
 
     @property
     def received_dir(self) -> Path:
@@ -69,11 +82,13 @@ def read_settings() -> Settings:
     True
     """
     named = os.environ.get("COAGG_DATA_DIR")
+    countries = os.environ.get("COAGG_COUNTRIES")
     return Settings(
         data_dir=(Path(named) if named else default_data_dir()).resolve(),
         database_url=os.environ.get("COAGG_DATABASE_URL") or None,
         server_user=os.environ.get("COAGG_SERVER_USER") or None,
         results=named_results(os.environ.get("COAGG_RESULTS", "")),
+        countries=Path(countries).resolve() if countries else None,
     )
 
 

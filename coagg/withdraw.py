@@ -21,7 +21,7 @@ from coagg.database import results
 from coagg.errors import CoaggError
 from coagg.etl import ledger
 from coagg.etl.firms import load as firms
-from coagg.settings import Settings
+from coagg.settings import COUNTRY, INSTRUMENT_COUNTRY, Settings
 
 WHY = "withdrawn with coagg unload"
 KINDS = ("patents", "citations", "input-output")
@@ -85,7 +85,7 @@ class WithdrawReport:
 def withdraw_firms(
     settings: Settings,
     survey_year: int,
-    country: str = "CN",
+    country: str = COUNTRY,
     *,
     reason: str = WHY,
     dry_run: bool = False,
@@ -111,10 +111,13 @@ def _withdraw_firms(
         firms.YearLock(settings, country, survey_year),
     ):
         report.rows["clean.firm"] = _count(connection, "clean.firm", YEAR, values)
-        # the panel of a year of CN rests on the newest year of the UK
-        rests = "country = %(country)s AND survey_year = %(year)s" if country != "GB" else (
-            "(settings ->> 'uk_survey_year')::integer = %(year)s"
-        )  # fmt: skip
+        # a panel also rests on the year of the instrument's country that it was built with
+        values["instrument"] = INSTRUMENT_COUNTRY
+        rests = (
+            "(country = %(country)s AND survey_year = %(year)s OR "
+            "coalesce(settings ->> 'instrument_country', %(instrument)s) = %(country)s "
+            "AND (settings ->> 'uk_survey_year')::integer = %(year)s)"
+        )
         measurements = _measurements(connection, rests, values)
         report.rows |= _delete(connection, OF_YEAR, values)
         for versions, views in RESULTS.items():

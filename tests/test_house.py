@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
+from coagg.database.sql_text import statements
 from coagg.settings import PROJECT
 from coagg.version import VERSION
 
@@ -118,3 +121,58 @@ def test_the_citation_is_of_this_version_and_names_the_paper():
     (paper,) = citation["references"]
     assert [author["family-names"] for author in paper["authors"]] == ["Billings", "Johnson"]
     assert (paper["journal"], paper["volume"]) == ("Journal of Urban Economics", 91)
+
+
+# ---- countries are data
+
+
+CODES = re.compile(r"(?<![A-Za-z0-9_])(?:CN|GB|UK|ES)(?![A-Za-z0-9_])|gbt4754|uksic")
+# units of bytes, and numbers of patent offices
+NOT_OF_COUNTRIES = (
+    "etl/files/limits.py", "coagg/database/space.py", "etl/matching/evaluate.py",
+    "etl/patents/values.py",
+)  # fmt: skip
+SETTING = "coagg/settings.py"
+
+
+def _strings(path: Path) -> list[tuple[int, str]]:
+    """String constants of a module that are no docstrings, with their lines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+
+
+def test_no_country_stands_in_the_code():
+    """One default, and one instrument, in the settings; all else is in folders of data."""
+    found, settings = [], []
+    for room in ROOMS:
+        for path in sorted((PROJECT / room).rglob("*.py")):
+            name = str(path.relative_to(PROJECT))
+            data = name.startswith(("etl/data/", "coagg/simulation/", "coagg/data/"))
+            linked = name.split("/")[1] in (*ROOMS, "sql")
+            if data or linked or name in NOT_OF_COUNTRIES or "/revisions/" in name:
+                continue
+            named = [
+                f"{name}:{line}: {text[:60]!r}"
+                for line, text in _strings(path)
+                if CODES.search(text) and not _is_label(text)
+            ]
+            (settings if name == SETTING else found).extend(named)
+    for path in sorted((PROJECT / "sql").rglob("*.sql")):
+        name = str(path.relative_to(PROJECT))
+        if name.startswith("sql/migrations/"):
+            continue
+        for statement in statements(path.read_text(encoding="utf-8")):
+            found += [f"{name}: {quoted}" for quoted in re.findall(r"'[^']*'", statement)
+                      if CODES.search(quoted) and not _is_label(quoted)]  # fmt: skip
+    assert found == []
+    assert len(settings) == 3  # the default, and the instrument's country and agglomeration
+
+
+def _is_label(text: str) -> bool:
+    """Words for readers about the column of the instrument, which is called UK as in the paper."""
+    return re.search(r"\bUK (?:index|Coagg|φ)|uk_", text) is not None

@@ -28,7 +28,7 @@ from coagg.analysis.measurement import COMPARISON_CODE
 from coagg.database import locks
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, why
 from coagg.errors import CoaggError
-from coagg.settings import Settings
+from coagg.settings import COUNTRY, Settings
 from coagg.version import VERSION
 
 EMPLOYMENT, FIRMS = "employment", "firms"
@@ -59,7 +59,7 @@ class CompareRequest:
     """
 
     survey_year: int
-    country: str = "CN"
+    country: str = COUNTRY
     agglomerations: Sequence[str] = ()
     draws: int = 1000
     seed: int = 0

@@ -28,7 +28,7 @@ from coagg.analysis.measurement.workers import Unit, run_units
 from coagg.database import locks, results
 from coagg.database.fingerprint import MISSING, fingerprint, why
 from coagg.errors import CoaggError
-from coagg.settings import Settings
+from coagg.settings import COUNTRY, Settings
 
 DIRECTIONS = ("from-fixed", "from-redrawn")
 BLOCK_INDUSTRIES = (
@@ -46,7 +46,7 @@ class IndexRequest:
 
     survey_year: int
     index: IndexSettings
-    country: str = "CN"
+    country: str = COUNTRY
     agglomerations: Sequence[str] = ()
     min_firms: int = 1
     pile_ups: str = "keep"

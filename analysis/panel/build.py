@@ -36,7 +36,7 @@ from coagg.analysis.panel.settled import (
 from coagg.database import results, sql_text
 from coagg.database.fingerprint import MISSING, NEVER, Fingerprint, fingerprint, why
 from coagg.errors import CoaggError
-from coagg.settings import SQL, Settings
+from coagg.settings import COUNTRY, SQL, Settings
 from coagg.version import VERSION
 
 TRANSFORMS = SQL / "transforms" / "panel"
@@ -76,16 +76,17 @@ def build_panel(
     survey_year: int,
     *,
     uk_measurement_id: int | None = None,
-    country: str = "CN",
+    country: str = COUNTRY,
     chosen: PanelSettings | None = None,
     force: bool = False,
 ) -> PanelReport:
     """Build the panel of one (measurement, country, survey year), in one transaction.
 
-    `uk_measurement_id` None: the newest index of agglomeration UK; where there is none, the UK
-    columns are null. A year whose inputs and settings are unchanged is left as it is, unless
-    `force`. Raises CoaggError, with nothing changed, for a year without an index or with an
-    unfinished one, an unknown input-output table and impossible settings.
+    `uk_measurement_id` None: the newest index of the instrument's agglomeration (`chosen`, by
+    default the one of `coagg.settings`); where there is none, the columns uk_* are null. A year
+    whose inputs and settings are unchanged is left as it is, unless `force`. Raises CoaggError,
+    with nothing changed, for a year without an index or with an unfinished one, an unknown
+    input-output table and impossible settings.
     """
     chosen = chosen or PanelSettings()
     check(chosen)
@@ -143,7 +144,7 @@ def build_panels(
     *,
     measurement_id: int | None = None,
     uk_measurement_id: int | None = None,
-    country: str = "CN",
+    country: str = COUNTRY,
     chosen: PanelSettings | None = None,
     force: bool = False,
 ) -> list[PanelReport]:
@@ -180,6 +181,10 @@ def _run(connection: psycopg.Connection, values: dict[str, Any]) -> tuple[int, i
     return cells, pairs, facts
 
 
+def _is_name(setting: str) -> bool:
+    return setting.endswith("measurement_id") or setting.startswith("instrument_")
+
+
 def inputs(connection: psycopg.Connection, values: Mapping[str, Any]) -> Fingerprint:
     """What the panel of a year is made from; `values` are all settings of the transforms."""
     found = database.query_file(connection, TRANSFORMS / "fingerprint.sql", values)
@@ -187,8 +192,8 @@ def inputs(connection: psycopg.Connection, values: Mapping[str, Any]) -> Fingerp
     return fingerprint(
         {
             **{name: data.get(name) for name in DATA},
-            # numbers of measurements are names: what is in them stands in the parts of the index
-            "settings": {k: v for k, v in values.items() if not k.endswith("measurement_id")},
+            # what is measured and where are names: what is in them stands in the parts of the index
+            "settings": {k: v for k, v in values.items() if not _is_name(k)},
             "rules": [sql_text.rules(TRANSFORMS, step) for step in STEPS],
             "code": PANEL_CODE,
         }
@@ -220,7 +225,7 @@ def why_build(
     survey_year: int,
     *,
     uk_measurement_id: int | None = None,
-    country: str = "CN",
+    country: str = COUNTRY,
     chosen: PanelSettings | None = None,
 ) -> str | None:
     """Why `build_panel` would build the year; None when it would leave it as it is.

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from coagg.errors import CoaggError
+from coagg.settings import INSTRUMENT_AGGLOMERATION, INSTRUMENT_COUNTRY
 
 TECH = ("patents", "output")
 CITED = ("anywhere", "same-agglomeration")
@@ -36,6 +37,17 @@ SELECT classification FROM clean.firm
 WHERE country = %s AND survey_year = %s AND classification IS NOT NULL
 GROUP BY classification ORDER BY count(*) DESC, classification LIMIT 1
 """
+# what the instrument's index is coded in: what was asked for, else the year's own, else what its
+# country speaks
+INSTRUMENT_CLASSIFICATION = """
+SELECT coalesce(
+    (SELECT settings ->> 'classification' FROM coagglomeration.measurement
+    WHERE measurement_id = %s),
+    (SELECT classification FROM ops.load
+    WHERE country = %s AND survey_year = %s AND superseded_at IS NULL),
+    (SELECT classification FROM reference.country WHERE country = %s)
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -45,12 +57,15 @@ class PanelSettings:
     window_years: patents applied for in t to t + window_years - 1 count. tech: amounts whose
     revealed advantage makes Tech, patents or output. cited: where cited patents' firms may be,
     anywhere or same-agglomeration. io_table: name, None for the nearest year (the older on a tie).
+    instrument_country, instrument_agglomeration: whose index fills the columns uk_index and uk_phi.
     """
 
     window_years: int = 1
     tech: str = "patents"
     cited: str = "anywhere"
     io_table: str | None = None
+    instrument_country: str = INSTRUMENT_COUNTRY
+    instrument_agglomeration: str = INSTRUMENT_AGGLOMERATION
 
 
 def latest_measurement(
@@ -146,7 +161,9 @@ def settled(
                 f"(coagg load firms FILE --survey-year {survey_year})"
             )
         classification = own[0]
-    uk_measurement_id, uk_year = _uk(connection, uk_measurement_id)
+    uk_measurement_id, uk_year, uk_classification = _instrument(
+        connection, chosen, uk_measurement_id
+    )
     return {
         "measurement_id": measurement_id,
         "country": country,
@@ -156,28 +173,32 @@ def settled(
         "io_table": _io_table(connection, chosen.io_table, survey_year),
         "uk_measurement_id": uk_measurement_id,
         "uk_survey_year": uk_year,
+        "instrument_classification": uk_classification,
     }
 
 
-def _uk(
-    connection: psycopg.Connection, uk_measurement_id: int | None
-) -> tuple[int | None, int | None]:
-    """Measurement of the UK index and its newest survey year."""
-    number = uk_measurement_id or latest_measurement(connection, "GB", "UK")
+def _instrument(
+    connection: psycopg.Connection, chosen: PanelSettings, measurement_id: int | None
+) -> tuple[int | None, int | None, str | None]:
+    """Measurement of the instrument's index, its newest survey year, its classification."""
+    country, code = chosen.instrument_country, chosen.instrument_agglomeration
+    number = measurement_id or latest_measurement(connection, country, code)
     if number is None:
-        return None, None
+        return None, None, None
     row = connection.execute(
         "SELECT max(survey_year) FROM coagglomeration.unit WHERE measurement_id = %s "
-        "AND country = 'GB' AND agglomeration_code = 'UK'",
-        (number,),
+        "AND country = %s AND agglomeration_code = %s",
+        (number, country, code),
     ).fetchone()
     if row is None or row[0] is None:
         raise CoaggError(
-            f"measurement {number} has no index of agglomeration UK: "
-            "coagg index --country GB --agglomeration UK --survey-year YEAR"
+            f"measurement {number} has no index of agglomeration {code}: "
+            f"coagg index --country {country} --agglomeration {code} --survey-year YEAR"
         )
-    _check_finished(connection, number, "GB", int(row[0]))
-    return number, int(row[0])
+    _check_finished(connection, number, country, int(row[0]))
+    found = connection.execute(INSTRUMENT_CLASSIFICATION, (number, country, row[0], country))
+    spoken = found.fetchone()
+    return number, int(row[0]), None if spoken is None else spoken[0]
 
 
 def _io_table(connection: psycopg.Connection, asked: str | None, survey_year: int) -> str | None:

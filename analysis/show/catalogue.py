@@ -78,7 +78,7 @@ def industries(
     search: str | None = None,
     level: int = 3,
 ) -> Rows:
-    """Industries of a classification (default: that of the Chinese year loaded last), by code.
+    """Industries of a classification (default: that of the year loaded last), by code.
 
     `search`: only codes that begin with it and names that hold it. `level`: number of characters
     of the code. Raises CoaggError for an unknown classification and for a search without a find.

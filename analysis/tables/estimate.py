@@ -16,7 +16,7 @@ from coagg.analysis.tables.inputs import Panel, inputs
 from coagg.analysis.tables.options import THRESHOLDS, Options, respecified
 from coagg.analysis.tables.specification import Table, chosen, stored_table
 from coagg.errors import CoaggError
-from coagg.settings import Settings
+from coagg.settings import COUNTRY, Settings
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def latest_measurement(connection: psycopg.Connection, country: str) -> int:
         (country,),
     ).fetchone()
     if row is None:
-        more = "" if country == "CN" else f" --country {country}"
+        more = "" if country == COUNTRY else f" --country {country}"
         raise CoaggError(f"no panel of {country} is built: coagg panel{more}")
     return int(row[0])
 

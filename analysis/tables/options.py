@@ -15,6 +15,7 @@ from coagg.analysis.estimation.model import CONVENTIONS
 from coagg.analysis.panel.variables import POOLS, TRANSPOSED, label, parts
 from coagg.analysis.tables.specification import Column, Condition, Table
 from coagg.errors import CoaggError
+from coagg.settings import COUNTRY
 
 THRESHOLDS = ("0.90", "0.99", "one-way")
 DRAWS_LEAST = 99
@@ -32,7 +33,7 @@ class Options:
     or `conley` with a cutoff in km. `wild_bootstrap`, `randomisation`: numbers of draws.
     """
 
-    country: str = "CN"
+    country: str = COUNTRY
     convention: str | None = None
     min_firms: int | None = None
     transposed: bool = False
@@ -150,7 +151,7 @@ def permuted_names(column: Column) -> tuple[str, ...]:
 
 
 def rests_on_index(name: str) -> bool:
-    """Whether a panel column is made of the Chinese index."""
+    """Whether a panel column is made of the index of its own country."""
     bare = name[:-2] if name[-2:] in ("_j", "_k") else name
     return bare in TRANSPOSED and "uk" not in bare.split("_")
 

@@ -19,6 +19,7 @@ from coagg.analysis.tables.standing import SAME
 from coagg.database import results
 from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
+from coagg.settings import COUNTRY
 from coagg.version import VERSION
 
 CODE_VERSION = f"{VERSION}+estimate.{ESTIMATE_CODE}"
@@ -282,7 +283,7 @@ def command_words(options: Mapping[str, Any]) -> list[str]:
     words = []
     for key, value in options.items():
         if key == "country":
-            words += [] if value == "CN" else ["--country", str(value)]
+            words += [] if value == COUNTRY else ["--country", str(value)]
         elif key == "leave_out":
             words.append("--leave-one-out")
         else:

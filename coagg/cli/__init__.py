@@ -13,6 +13,7 @@ from coagg.cli import (
     backup,
     check,
     compare,
+    country,
     db,
     demo,
     estimate,
@@ -59,6 +60,7 @@ app.command("sql")(sql.sql)
 app.add_typer(load.app, name="load")
 app.add_typer(areas.app, name="areas")
 app.command("layouts")(layouts.layouts)
+app.add_typer(country.app, name="country")
 app.add_typer(unload.app, name="unload")
 app.command("inspect")(inspect.inspect)
 app.command("register")(register.register)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coagg.cli.options import Country, CountryCode, Json, can_be_written
+from coagg.cli.options import Country, Json, can_be_written
 from coagg.console import Answer, prepared
+from coagg.settings import COUNTRY
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -32,7 +33,7 @@ Out = Annotated[
 def grid(
     out: Out,
     km: Annotated[float, typer.Option(min=0.1, max=5000, help="Side of a square, in km.")],
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     json: Json = False,
 ) -> None:
     """Write squares of one size that hold land of a country.
@@ -43,7 +44,7 @@ def grid(
     from coagg.etl.reference import area_shapes
 
     with database.connect(prepared()) as connection:
-        frame = area_shapes.grid(connection, country.value, km)
+        frame = area_shapes.grid(connection, country, km)
     _written(frame, out, json, f"squares of {km:g} km")
 
 
@@ -54,13 +55,13 @@ def buffer(
     ],
     out: Out,
     km: Annotated[float, typer.Option(min=0.1, max=2000, help="Radius, in km.")],
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     json: Json = False,
 ) -> None:
     """Write circles round points of your own. Where two overlap, land goes to the nearer point."""
     from coagg.etl.reference import area_shapes
 
-    frame, cut = area_shapes.circles(points, country.value, km)
+    frame, cut = area_shapes.circles(points, country, km)
     what = f"circles of {km:g} km" + (f", {cut} of them cut where they overlap" if cut else "")
     _written(frame, out, json, what)
 

@@ -11,7 +11,6 @@ from coagg.cli.options import (
     DEFAULT_SEED,
     Agglomerations,
     Country,
-    CountryCode,
     Draws,
     Json,
     MaybeYear,
@@ -21,6 +20,7 @@ from coagg.cli.options import (
 )
 from coagg.console import Answer, progress, settings
 from coagg.errors import CoaggError
+from coagg.settings import COUNTRY
 
 if TYPE_CHECKING:
     from coagg.analysis.measurement.comparison import CompareReport, CompareRequest
@@ -49,7 +49,7 @@ def compare(
             "write. The patterns are always the same.",
         ),
     ] = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     json: Json = False,
 ) -> None:
     """Compute other indices on the same points and correlate their ranks with the index.
@@ -74,7 +74,7 @@ def compare(
 
         request = comparison.CompareRequest(
             survey_year=survey_year,
-            country=country.value,
+            country=country,
             agglomerations=tuple(agglomeration or ()),
             draws=draws,
             seed=seed,

@@ -11,7 +11,6 @@ from coagg.cli.options import (
     Conley,
     Convention,
     Country,
-    CountryCode,
     Dyadic,
     Json,
     LeaveOneOut,
@@ -28,6 +27,7 @@ from coagg.cli.options import (
     estimation_options,
 )
 from coagg.console import Answer, progress, settings
+from coagg.settings import COUNTRY
 
 if TYPE_CHECKING:
     from coagg.analysis.tables.estimate import EstimateReport, TableReport
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def estimate(
     tables: Tables = None,
     measurement: Measurement = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     specifications: Specifications = None,
     convention: Convention = None,
     min_firms: MinFirms = None,

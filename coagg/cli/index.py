@@ -19,7 +19,6 @@ from coagg.cli.options import (
     MOST_FIRMS,
     Agglomerations,
     Country,
-    CountryCode,
     Draws,
     Json,
     Seed,
@@ -28,6 +27,7 @@ from coagg.cli.options import (
 )
 from coagg.console import Answer, Progress, progress, settings
 from coagg.errors import CoaggError
+from coagg.settings import COUNTRY
 
 if TYPE_CHECKING:
     from coagg.analysis.measurement.index import MeasureReport
@@ -116,8 +116,8 @@ def index(
     key: Annotated[
         str | None,
         typer.Option(
-            help="Name of the cell. It enters the seed: CN/2013/CY gives the draws of the data "
-            "base.",
+            help="Name of the cell. It enters the seed: country/year/agglomeration, such as "
+            f"{COUNTRY}/2013/CY, gives the draws of the data base.",
             rich_help_panel=FILE,
         ),
     ] = None,
@@ -167,7 +167,7 @@ def index(
     classification: Annotated[
         str | None,
         typer.Option(
-            help="Translate industries to this classification, such as gbt4754_2002. Default: the "
+            help="Translate industries to this classification, such as nace2. Default: the "
             "year's own."
         ),
     ] = None,
@@ -176,7 +176,7 @@ def index(
         str | None,
         typer.Option(help="Work on a cluster: address of the Dask scheduler, tcp://HOST:PORT."),
     ] = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     force: Annotated[
         bool, typer.Option("--force", help="Measure again what is unchanged, too.")
     ] = False,
@@ -219,7 +219,7 @@ def index(
         index=IndexSettings(
             draws=draws, seed=seed, method=method.value, cost=cost.value, refine=refine
         ),
-        country=country.value,
+        country=country,
         agglomerations=tuple(agglomeration or ()),
         min_firms=min_firms,
         pile_ups=pile_ups.value,

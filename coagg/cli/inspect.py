@@ -14,8 +14,8 @@ from coagg.cli.options import (
     FIRST_YEAR,
     LAST_YEAR,
     ColumnMap,
-    CountryCode,
     Encoding,
+    FileCountry,
     HeaderLine,
     InputFiles,
     Json,
@@ -51,10 +51,7 @@ def inspect(
     datum: Annotated[
         str | None, typer.Option(help="Datum of the coordinates. Default: found out.")
     ] = None,
-    country: Annotated[
-        CountryCode | None,
-        typer.Option(case_sensitive=False, help="Country of the firms. Default: found out."),
-    ] = None,
+    country: FileCountry = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
     header_line: HeaderLine = None,
@@ -80,7 +77,7 @@ def inspect(
 
     configured = prepared()
     stated = Stated(
-        survey_year, layout, column_map(columns), datum, country.value if country else None,
+        survey_year, layout, column_map(columns), datum, country,
         encoding, sheet, header_line,
     )  # fmt: skip
     with progress("opening", STOPPED) as bar:

@@ -20,4 +20,4 @@ def layouts(json: Json = False) -> None:
             found = f"longitude {row.lon}, latitude {row.lat}, industry {row.industry_code}"
             said = ", ".join(filter(None, (row.country, row.datum)))
             answer.say(f"    {row.survey_years}: {found} ({said})")
-        answer.say(f"\n{files.HOW_TO}", layouts=[row._asdict() for row in rows])
+        answer.say(f"\n{files.how_to()}", layouts=[row._asdict() for row in rows])

@@ -14,9 +14,10 @@ from coagg.cli.options import (
     LARGEST_INTEGER,
     Accept,
     ColumnMap,
-    CountryCode,
+    Countries,
     DryRun,
     Encoding,
+    FileCountry,
     FileYears,
     HeaderLine,
     InputFiles,
@@ -25,6 +26,7 @@ from coagg.cli.options import (
     Sheet,
     column_map,
     file_years,
+    known_country,
 )
 from coagg.console import Answer, prepared, progress
 from coagg.errors import CoaggError
@@ -62,12 +64,7 @@ def load_firms(
             "coordinate system, EPSG:32651 say. Default: the layout's."
         ),
     ] = None,
-    country: Annotated[
-        CountryCode | None,
-        typer.Option(
-            case_sensitive=False, help="Country of the firms. Default: the layout's, or CN."
-        ),
-    ] = None,
+    country: FileCountry = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
     header_line: HeaderLine = None,
@@ -108,7 +105,7 @@ def load_firms(
         options: dict[str, Any] = {
             "layout": layout,
             "datum": datum,
-            "country": country.value if country else None,
+            "country": country,
             "cleaning": firms.CleaningSettings(pile_up_min, pile_up_share, establishments.value),
             "accept": accept,
             "dry_run": dry_run,
@@ -201,6 +198,7 @@ def _tell_notes(answer: Answer, report: LoadReport) -> None:
 
 @app.command("reference")
 def load_reference(
+    country: Countries = None,
     agglomerations: Annotated[
         Path | None,
         typer.Option(
@@ -216,9 +214,10 @@ def load_reference(
         str | None, typer.Option(help="Column of the areas' names. Default: by usual names.")
     ] = None,
     area_country: Annotated[
-        CountryCode | None,
+        str | None,
         typer.Option(
-            case_sensitive=False,
+            callback=known_country,
+            metavar="XX",
             help="Country of the areas; of several in the file, the one to take. Default: the "
             "file's column, or where they lie.",
         ),
@@ -230,7 +229,7 @@ def load_reference(
         list[str] | None,
         typer.Option(
             help="A classification of your own as NAME=FILE, a csv of industry_code,name. "
-            "gbt4754_1994 is not shipped: give it here."
+            "A country's folder names it (coagg country show)."
         ),
     ] = None,
     concordance: Annotated[
@@ -242,30 +241,32 @@ def load_reference(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Load reference data: the shipped ones, and your own in their place.
+    """Load countries: areas, place codes, agglomerations, classifications from their folders.
 
-    Your files have the same columns as those in etl/data. A faulty file changes nothing. Firms that
-    are already loaded keep their prefectures. Agglomerations are read when the index is measured;
-    with areas of your own a firm belongs by its point, not by its prefecture.
+    Your own files, in the place of some, have the same columns. A faulty file changes nothing.
+    docs/country.md says how to add a country. Firms that are already loaded keep their
+    prefectures. Agglomerations are read when the index is measured; with areas of your own
+    (docs/areas.md) a firm belongs by its point, not by its prefecture.
     """
     from coagg import prepare
     from coagg.console import settings
+    from coagg.etl.reference import countries
     from coagg.etl.reference.areas import AreaChoices
 
+    files = [*filter(None, [agglomerations, *(classification or ()), *(concordance or ())])]
     own: dict[str, Path] = {}
     for word in classification or ():
         name, equals, file = word.partition("=")
         if not (name and equals and file):
-            raise CoaggError(f"--classification {word}: write NAME=FILE, gbt4754_1994=codes.csv")
+            raise CoaggError(f"--classification {word}: write NAME=FILE, nace2=codes.csv")
         own[name] = Path(file)
     with progress("reference data", KEPT):
         done = prepare.prepare(
             settings(),
             dry_run=dry_run,
+            only=country or (None if files else [one.code for one in countries.every()]),
             agglomerations=agglomerations,
-            area_choices=AreaChoices(
-                area_code, area_name, area_country and area_country.value, area_layer
-            ),
+            area_choices=AreaChoices(area_code, area_name, area_country, area_layer),
             own_classifications=own,
             own_concordances=concordance or (),
         )

@@ -11,13 +11,13 @@ import typer
 from coagg.cli.options import (
     Agglomeration,
     Country,
-    CountryCode,
     Json,
     MaybeYear,
     Measurement,
     can_be_written,
 )
 from coagg.console import Answer, settings
+from coagg.settings import COUNTRY
 
 
 def map_(
@@ -43,7 +43,7 @@ def map_(
         ),
     ] = None,
     measurement: Measurement = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     json: Json = False,
 ) -> None:
     """Draw an industry's firms on the prefectures of an agglomeration, as a PNG."""
@@ -52,7 +52,7 @@ def map_(
 
     with database.connect(settings()) as connection:
         drawn = maps.draw(
-            connection, out, country.value, agglomeration, tuple(industry), survey_year,
+            connection, out, country, agglomeration, tuple(industry), survey_year,
             classification, measurement,
         )  # fmt: skip
     with Answer(json) as answer:

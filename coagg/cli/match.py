@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from coagg.cli.options import Country, CountryCode, Json, MaxYears, can_be_written
+from coagg.cli.options import Country, Json, MaxYears, can_be_written
 from coagg.console import Answer, prepared, progress, settings
 from coagg.errors import CoaggError
 from coagg.etl.matching.settings import MatchSettings
+from coagg.settings import COUNTRY
 
 DEFAULTS = MatchSettings()
 KEPT = "nothing was changed, the links are those of before; call again to match"
@@ -23,7 +24,7 @@ app = typer.Typer(
 
 @app.command("firms")
 def match_firms(
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     max_gap: Annotated[
         int, typer.Option(min=0, max=20, help="Years a firm may be missing in between.")
     ] = 2,
@@ -34,7 +35,7 @@ def match_firms(
 
     prepared()
     with progress("match firms", KEPT):
-        report = firms.match_firms(settings(), country.value, max_gap=max_gap)
+        report = firms.match_firms(settings(), country, max_gap=max_gap)
     with Answer(json) as answer:
         if json or not report.unchanged:
             answer.table(
@@ -56,7 +57,7 @@ def match_firms(
 
 @app.command("patents")
 def match_patents(
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     max_years: MaxYears = DEFAULTS.max_years,
     threshold: Annotated[
         float,
@@ -99,7 +100,7 @@ def match_patents(
         slip_odds=slip_odds,
     )  # fmt: skip
     with progress("match patents", KEPT):
-        report = patents.match_patents(settings(), country=country.value, options=options)
+        report = patents.match_patents(settings(), country=country, options=options)
     with Answer(json) as answer:
         if json or not report.unchanged:
             answer.table(
@@ -181,7 +182,7 @@ def evaluate(
         Path | None,
         typer.Option(dir_okay=False, help="csv of real names: applicant, applicant_cleaned."),
     ] = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     max_years: MaxYears = DEFAULTS.max_years,
     json: Json = False,
 ) -> None:
@@ -194,7 +195,7 @@ def evaluate(
     with Answer(json) as answer:
         if truth is not None:
             beside = firms or truth.with_name("firms.csv")
-            _tell_truth(answer, truth, beside, country.value, max_years)
+            _tell_truth(answer, truth, beside, country, max_years)
         if names is not None:
             _tell_names(answer, names)
 

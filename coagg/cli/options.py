@@ -7,11 +7,12 @@ no number, is one line and exit code 2 (a test tries them all). Nothing heavy is
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from coagg.settings import COUNTRY
 
 if TYPE_CHECKING:
     from coagg.analysis.tables.options import Options
@@ -25,11 +26,40 @@ MOST_WORKERS = 1024
 CORES = os.cpu_count() or 1
 
 
-class CountryCode(StrEnum):
-    """Countries whose firms can be loaded."""
+def known_country(code: str | None) -> str | None:
+    """The code of a country that has a folder, or that the data base of a server holds."""
+    if code is None or code == COUNTRY:
+        return code
+    from coagg.etl.reference import countries
 
-    CN = "CN"
-    GB = "GB"
+    code = code.strip().upper()
+    known = list(countries.folders())
+    if code in known or code in _loaded_countries():
+        return code
+    raise typer.BadParameter(
+        f"{code!r} is not one of {', '.join(known)}; coagg country new XX makes another"
+    )
+
+
+def known_countries(codes: list[str] | None) -> list[str] | None:
+    """As `known_country`, for several."""
+    return [str(known_country(code)) for code in codes] if codes else None
+
+
+def _loaded_countries() -> list[str]:
+    """Countries of a server that others have filled; their folders need not be here."""
+    from coagg import database
+    from coagg.console import settings
+    from coagg.etl.reference.load import held_countries
+
+    configured = settings()
+    if configured.database_url is None:
+        return []
+    try:
+        with database.connect(configured) as connection:
+            return held_countries(connection)
+    except Exception:  # the command itself says what is wrong with the server
+        return []
 
 
 def column_map(words: list[str] | None) -> dict[str, str] | None:
@@ -63,7 +93,70 @@ Accept = Annotated[
         metavar="WHY", help="Take the file although it moves too far. The reason is kept."
     ),
 ]
-Country = Annotated[CountryCode, typer.Option(case_sensitive=False, help="Country of the firms.")]
+Country = Annotated[
+    str,
+    typer.Option(
+        callback=known_country,
+        metavar="XX",
+        help="Country of the firms (coagg country show lists them).",
+    ),
+]
+NewCountry = Annotated[
+    str, typer.Argument(metavar="XX", help="Code of the country, two letters of ISO 3166.")
+]
+NewFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", callback=can_be_written, help="Where to make it. Default: among your countries."
+    ),
+]
+OnlyFolder = Annotated[
+    bool, typer.Option("--folder", help="Only where it is; without XX, where yours are.")
+]
+CountryFolder = Annotated[
+    str, typer.Argument(metavar="DIR", help="Folder of a country, or the code of a known one.")
+]
+ExampleFile = Annotated[
+    Path | None,
+    typer.Option("--example", exists=True, dir_okay=False, help="A file of firms to try."),
+]
+ExampleYear = Annotated[
+    int | None,
+    typer.Option(
+        "--survey-year", min=FIRST_YEAR, max=LAST_YEAR, help="The year of the example's firms."
+    ),
+]
+CountryArgument = Annotated[
+    str | None, typer.Argument(metavar="[XX]", help="Code of a country. Default: all.")
+]
+Countries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--country",
+        callback=known_countries,
+        metavar="XX",
+        help="Only this country; repeat for more. Default: all that have a folder.",
+    ),
+]
+InstrumentCountry = Annotated[
+    str,
+    typer.Option(
+        callback=known_country,
+        metavar="XX",
+        help="Country whose index is the instrument (columns uk_index, uk_phi).",
+    ),
+]
+InstrumentAgglomeration = Annotated[
+    str, typer.Option(help="Agglomeration of that country that is measured for it.")
+]
+FileCountry = Annotated[
+    str | None,
+    typer.Option(
+        callback=known_country,
+        metavar="XX",
+        help=f"Country of the firms (coagg country show). Default: the layout's, or {COUNTRY}.",
+    ),
+]
 Agglomeration = Annotated[
     str, typer.Option(help="Urban agglomeration, such as CY (coagg show agglomerations).")
 ]
@@ -150,7 +243,7 @@ MaxYears = Annotated[
     ),
 ]
 Classification = Annotated[
-    str | None, typer.Option(help="Classification of industries, such as gbt4754_2002.")
+    str | None, typer.Option(help="Classification of industries, such as nace2.")
 ]
 FORMATS = (
     "csv, xlsx, ods, xls, dta, sav, parquet, gpkg, geojson, shp, json and others (docs/files.md), "

@@ -11,12 +11,14 @@ import typer
 from coagg.cli.options import (
     LARGEST_INTEGER,
     Country,
-    CountryCode,
+    InstrumentAgglomeration,
+    InstrumentCountry,
     Json,
     Measurement,
     SurveyYears,
 )
 from coagg.console import Answer, progress, settings
+from coagg.settings import COUNTRY, INSTRUMENT_AGGLOMERATION, INSTRUMENT_COUNTRY
 
 if TYPE_CHECKING:
     from coagg.analysis.panel.build import PanelReport
@@ -44,7 +46,7 @@ def panel(
         typer.Option(
             min=1,
             max=LARGEST_INTEGER,
-            help="Number of the measurement of UK firms, the instrument. Default: the latest, if "
+            help="Number of the measurement of the instrument's country. Default: the latest, if "
             "there is one.",
         ),
     ] = None,
@@ -64,7 +66,9 @@ def panel(
         str | None,
         typer.Option(help="Name of the input-output table. Default: that of the nearest year."),
     ] = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
+    instrument_country: InstrumentCountry = INSTRUMENT_COUNTRY,
+    instrument_agglomeration: InstrumentAgglomeration = INSTRUMENT_AGGLOMERATION,
     force: Annotated[
         bool, typer.Option("--force", help="Build again what is unchanged, too.")
     ] = False,
@@ -83,8 +87,15 @@ def panel(
             tuple(survey_year or ()),
             measurement_id=measurement,
             uk_measurement_id=uk_measurement,
-            country=country.value,
-            chosen=PanelSettings(window, tech.value, cited.value, io_table),
+            country=country,
+            chosen=PanelSettings(
+                window,
+                tech.value,
+                cited.value,
+                io_table,
+                instrument_country,
+                instrument_agglomeration,
+            ),
             force=force,
         )
     with Answer(json) as answer:
@@ -113,7 +124,7 @@ def _tell(answer: Answer, reports: list[PanelReport]) -> None:
     )  # fmt: skip
     newest = reports[-1].facts
     for count, words in (
-        (newest["industry_pairs_without_uk"], "have no UK index (null)"),
+        (newest["industry_pairs_without_uk"], "have no index of the instrument (null)"),
         (newest["industry_pairs_without_io"], "are in no input-output table (null)"),
     ):
         if count:

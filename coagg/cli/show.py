@@ -12,18 +12,17 @@ from coagg.cli.options import (
     Agglomeration,
     Classification,
     Country,
-    CountryCode,
     Disclosure,
     Json,
     MaybeYear,
     Measurement,
+    known_country,
 )
 from coagg.console import Answer, settings
+from coagg.settings import COUNTRY
 
 app = typer.Typer(help="Show results, and the codes and names there are.", no_args_is_help=True)
-AnyCountry = Annotated[
-    CountryCode | None, typer.Option(case_sensitive=False, help="Only this country.")
-]
+AnyCountry = Annotated[str | None, typer.Option(callback=known_country, help="Only this country.")]
 
 
 @app.command("pairs")
@@ -35,7 +34,7 @@ def show_pairs(
         str | None, typer.Option(help="Only pairs from this industry (coagg show industries).")
     ] = None,
     measurement: Measurement = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     disclosure: Disclosure = None,
     json: Json = False,
 ) -> None:
@@ -47,7 +46,7 @@ def show_pairs(
     with database.connect(settings()) as connection:
         rule = guard(connection, disclosure)
         found = top_pairs(
-            connection, country.value, agglomeration, survey_year, measurement, industry, top,
+            connection, country, agglomeration, survey_year, measurement, industry, top,
             published=rule is not None,
         )  # fmt: skip
     with Answer(json) as answer:
@@ -88,7 +87,7 @@ def show_agglomerations(country: AnyCountry = None, json: Json = False) -> None:
     from coagg.analysis.show import catalogue
 
     with database.connect(settings()) as connection:
-        rows = catalogue.agglomerations(connection, country and country.value)
+        rows = catalogue.agglomerations(connection, country)
     with Answer(json) as answer:
         answer.table(
             "agglomerations",
@@ -155,7 +154,7 @@ def show_measurements(country: AnyCountry = None, json: Json = False) -> None:
     from coagg.analysis.show import catalogue
 
     with database.connect(settings()) as connection:
-        rows = catalogue.measurements(connection, country and country.value)
+        rows = catalogue.measurements(connection, country)
     with Answer(json) as answer:
         answer.table(
             "measurements",

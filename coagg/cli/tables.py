@@ -12,7 +12,6 @@ from coagg.cli.options import (
     Conley,
     Convention,
     Country,
-    CountryCode,
     Disclosure,
     Dyadic,
     Json,
@@ -32,6 +31,7 @@ from coagg.cli.options import (
 )
 from coagg.console import Answer, settings, stdout, truth_table
 from coagg.errors import CoaggError
+from coagg.settings import COUNTRY
 
 if TYPE_CHECKING:
     from coagg.analysis.tables.collect import Collected
@@ -76,7 +76,7 @@ def tables_(
         ),
     ] = None,
     measurement: Measurement = None,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     specifications: Specifications = None,
     convention: Convention = None,
     min_firms: MinFirms = None,
@@ -119,7 +119,7 @@ def tables_(
             published=guard(connection, disclosure) is not None,
         )  # fmt: skip
         if out is not None:
-            files = make.write_pages(connection, found, pages, country.value)
+            files = make.write_pages(connection, found, pages, country)
             answer.say(f"{out}: {len(files)} files of {len(found.tables)} tables", files=files)
         elif not json:
             print(make.as_markdown(found, pages))

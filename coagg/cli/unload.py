@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coagg.cli.options import Country, CountryCode, Json, SurveyYear
+from coagg.cli.options import Country, Json, SurveyYear
 from coagg.console import Answer, prepared
+from coagg.settings import COUNTRY
 
 if TYPE_CHECKING:
     from coagg.withdraw import WithdrawReport
@@ -24,7 +25,7 @@ Why = Annotated[str | None, typer.Option(metavar="TEXT", help="The reason. The l
 @app.command("firms")
 def unload_firms(
     survey_year: SurveyYear,
-    country: Country = CountryCode.CN,
+    country: Country = COUNTRY,
     why: Why = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -40,7 +41,7 @@ def unload_firms(
     configured = prepared()
     with Guard(configured):
         report = withdraw.withdraw_firms(
-            configured, survey_year, country.value, reason=why or withdraw.WHY, dry_run=dry_run
+            configured, survey_year, country, reason=why or withdraw.WHY, dry_run=dry_run
         )
     _tell(report, json)
 

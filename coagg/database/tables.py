@@ -51,6 +51,10 @@ LAYERS: dict[str, dict[str, str]] = {
             doubtful_links integer, unofficial_links integer, firms integer, split integer, doubtful
             double, unofficial double, unlinked integer
         """,
+        "country": """
+            country text, name text, west double, south double, east double, north double, datums
+            text[], datum text?, classifications text[], classification text?, home boolean
+        """,
         "flag": """
             flag text, meaning text
         """,

@@ -19,7 +19,7 @@ from coagg.simulation.judge import judge, judge_dirt, read_pairs, relations_foun
 
 INDEX = """
 SELECT survey_year, agglomeration_code, fixed_industry, redrawn_industry, index
-FROM coagglomeration.pair_result WHERE measurement_id = %s AND country = 'CN'
+FROM coagglomeration.pair_result WHERE measurement_id = %s AND country = %s
 """
 INDEX_COLUMNS = (
     "survey_year", "agglomeration_code", "fixed_industry", "redrawn_industry", "index"
@@ -39,13 +39,17 @@ class Findings:
 
 
 def find(
-    settings: Settings, truth: Path, measurement_id: int, tables: Sequence[StoredTable]
+    settings: Settings,
+    truth: Path,
+    measurement_id: int,
+    tables: Sequence[StoredTable],
+    country: str,
 ) -> Findings:
     """Compare what the data base holds with `truth`, the folder beside the made files."""
     with database.connect(settings) as connection:
-        rows = connection.execute(INDEX, (measurement_id,)).fetchall()
+        rows = connection.execute(INDEX, (measurement_id, country)).fetchall()
         verdict = judge(read_pairs(truth), pd.DataFrame(rows, columns=list(INDEX_COLUMNS)))
-        dirt = _dirt(connection, pd.read_csv(truth / "dirt.csv"))
+        dirt = _dirt(connection, pd.read_csv(truth / "dirt.csv"), country)
     known = read_truth(truth / "coefficients.json")
     return Findings(
         verdict,
@@ -65,14 +69,16 @@ def _by_agglomeration(verdict: pd.DataFrame) -> pd.DataFrame:
     return shares.reset_index().rename(columns={"agglomeration_code": "agglomeration"})
 
 
-def _dirt(connection: psycopg.Connection, dirt: pd.DataFrame) -> pd.DataFrame:
+def _dirt(connection: psycopg.Connection, dirt: pd.DataFrame, country: str) -> pd.DataFrame:
     """Of each kind of planted dirt how many rows there are, and how many were found."""
     refused = connection.execute(
-        "SELECT survey_year, row_number, reason FROM clean.refused WHERE country = 'CN'"
+        "SELECT survey_year, row_number, reason FROM clean.refused WHERE country = %s",
+        (country,),
     )
     flags = connection.execute(
         "SELECT survey_year, row_number, unnest(flags) FROM clean.firm "
-        "WHERE flags <> '{}' AND country = 'CN'"
+        "WHERE flags <> '{}' AND country = %s",
+        (country,),
     )
     return judge_dirt(
         dirt,

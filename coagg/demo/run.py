@@ -55,6 +55,7 @@ def run(
     manifest = read_manifest(inputs)
     manifest = replace(manifest, index=replace(manifest.index, draws=draws, seed=SEED))
     chain = Chain(settings, manifest, workers=os.cpu_count() or 1)
+    home = manifest.index.country
 
     def tell(outcome: Outcome) -> None:
         say(f"{outcome.step}: {outcome.said or outcome.state}")
@@ -64,15 +65,15 @@ def run(
         first = report.failed[0]
         raise CoaggError(f"the demo stopped at {first.step}: {first.said}")
     with database.connect(settings) as connection:
-        measured = chain.measurement(connection, "CN", 0)
+        measured = chain.measurement(connection, home, 0)
         assert measured is not None
         tables = [
-            read_latest(connection, name, measured, "CN")[0] for name in load_specifications()
+            read_latest(connection, name, measured, home)[0] for name in load_specifications()
         ]
-    findings = find(settings, out / "economy" / "truth", measured, tables)
+    findings = find(settings, out / "economy" / "truth", measured, tables, home)
     write_tables(out / "tables", tables, FORMATS)
     with database.connect(settings) as connection:
-        drawings = _maps(connection, out, findings.verdict, manifest.index.classification)
+        drawings = _maps(connection, out, home, findings.verdict, chain.classification or "")
     page = write_report(out, report, findings, tables, drawings)
     _show(console, findings, tables)
     say(f"[bold]report: {page}[/]  (all tables; also as LaTeX, docx, csv in {out / 'tables'})")
@@ -112,7 +113,11 @@ def _coefficients(stored: StoredTable) -> list[tuple[str, ...]]:
 
 
 def _maps(
-    connection: psycopg.Connection, out: Path, verdict: pd.DataFrame, classification: str
+    connection: psycopg.Connection,
+    out: Path,
+    home: str,
+    verdict: pd.DataFrame,
+    classification: str,
 ) -> dict[str, Path]:
     """One map an agglomeration: the planted one-way pair that is plainest in the index."""
     drawings = {}
@@ -125,6 +130,6 @@ def _maps(
         first = rows.iloc[0]
         path = out / f"map_{code}.png"
         pair = (first.fixed_industry, first.redrawn_industry)
-        maps.draw_map(connection, path, "CN", str(code), pair, year, classification)
+        maps.draw_map(connection, path, home, str(code), pair, year, classification)
         drawings[str(code)] = path
     return drawings

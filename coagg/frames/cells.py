@@ -17,6 +17,7 @@ from coagg.analysis.cells.projection import ProjectionInfo, project_km
 from coagg.analysis.coagglomeration import Cell
 from coagg.errors import CoaggError
 from coagg.frames import checks
+from coagg.settings import COUNTRY
 
 ALONE = "firms"
 """Key of the only cell of a frame when no other is given."""
@@ -82,7 +83,7 @@ def read_sites(
         code = np.where(np.isin(code, _chosen(industries, code)), code, "")
     cells = checks.keys(firms, checks.names("by", by))
     if key is not None and (not isinstance(key, str) or not key):
-        raise CoaggError(f"key={key!r}: give text, CN/2013/CY say")
+        raise CoaggError(f"key={key!r}: give text, {COUNTRY}/2013/CY say")
     return Sites(
         cells, key, _keys(cells, key), lon, lat, code, _pile_up(firms),
         {name: checks.column(firms, name, "column").to_numpy() for name in extra},

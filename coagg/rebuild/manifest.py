@@ -4,7 +4,8 @@
 [[firms]]
 file = "survey_2013.csv"        # relative to this file
 survey_year = 2013
-country = "CN"                  # default CN; layout, datum, encoding as in `coagg load firms`
+country = "CN"                  # default: COAGG_COUNTRY
+layout = "survey"               # this, datum, encoding and sheet as in `coagg load firms`
 map = { lon = "Longitude" }      # as --map of coagg load firms
 accept = "half of the firms: the survey's new threshold"  # only where the gate asks for it
 
@@ -22,12 +23,17 @@ sectors_file = "io_sectors.csv"
 sector_map = "io_map.csv"
 
 [index]
-years = [2010, 2013]            # of index, panel and tables; default: all of CN that are loaded
-classification = "gbt4754_2002" # the one the panel speaks
+country = "CN"                  # whose index, panel and tables; default: COAGG_COUNTRY
+years = [2010, 2013]            # of these; default: all that are loaded of the country
+classification = "gbt4754_2002" # the one the panel speaks; default: the country's
 draws = 1000
 seed = 1998
 method = "calibrated"
 min_firms = 1
+
+[instrument]
+country = "GB"                  # whose index is the instrument, and of which agglomeration
+agglomeration = "UK"
 ```
 """
 
@@ -37,12 +43,14 @@ import dataclasses
 import difflib
 import tomllib
 from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from coagg.errors import CoaggError
 from coagg.etl.patents.load import dataset_name
+from coagg.etl.reference import countries
+from coagg.settings import COUNTRY, INSTRUMENT_AGGLOMERATION, INSTRUMENT_COUNTRY
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ class FirmFile:
 
     file: Path
     survey_year: int
-    country: str = "CN"
+    country: str = COUNTRY
     layout: str | None = None
     datum: str | None = None
     encoding: str | None = None
@@ -80,7 +88,7 @@ class InputOutput:
     table_file: Path
     sectors_file: Path | None = None
     sector_map: Path | None = None
-    classification: str = "gbt4754_2002"
+    classification: str = ""  # empty: as that of the index
     where: tuple[str, ...] = ()
 
 
@@ -89,13 +97,22 @@ class IndexChoice:
     """Settings of the index that the panel rests on."""
 
     years: tuple[int, ...] = ()
-    classification: str = "gbt4754_2002"
+    country: str = COUNTRY
+    classification: str = ""  # empty: the one that the country's results speak
     draws: int = 1000
     seed: int = 1998
     method: str = "calibrated"
     min_firms: int = 1
     pile_ups: str = "keep"
     agglomerations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """The country and agglomeration whose index is the instrument in the panel."""
+
+    country: str = INSTRUMENT_COUNTRY
+    agglomeration: str = INSTRUMENT_AGGLOMERATION
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,7 @@ class Manifest:
     citations: tuple[InputFile, ...] = ()
     input_output: InputOutput | None = None
     index: IndexChoice = field(default_factory=IndexChoice)
+    instrument: Instrument = field(default_factory=Instrument)
 
     def unlisted(self, loaded: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """What of `loaded`, as (kind, name), the list does not name; firms are `CN 2013`.
@@ -139,7 +157,7 @@ def read_manifest(path: Path) -> Manifest:
         raise CoaggError(f"{path}: no such file; list your input files there") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise CoaggError(f"{path}: is no TOML: {' '.join(str(fault).split())}") from None
-    known = ("firms", "patents", "citations", "input_output", "index")
+    known = ("firms", "patents", "citations", "input_output", "index", "instrument")
     _require_known(path, "", entries, known)
     made = {
         "firms": _list(path, "firms", entries, FirmFile),
@@ -148,11 +166,25 @@ def read_manifest(path: Path) -> Manifest:
     }
     table = entries.get("input_output")
     index = entries.get("index", {})
+    chosen = _one(path, "index", index, IndexChoice)
     manifest = Manifest(
         **made,
         input_output=None if table is None else _one(path, "input_output", table, InputOutput),
-        index=_one(path, "index", index, IndexChoice),
+        index=chosen,
+        instrument=_one(path, "instrument", entries.get("instrument", {}), Instrument),
     )
+    asked = [manifest.index.country, manifest.instrument.country]
+    for code in sorted({*asked, *(firms.country for firms in manifest.firms)}):
+        try:
+            countries.of(code)
+        except CoaggError as fault:
+            raise CoaggError(f"{path}: {fault}") from None
+    spoken = countries.default_classification(chosen.country) or ""
+    if not chosen.classification:
+        manifest = replace(manifest, index=replace(chosen, classification=spoken))
+    flows = manifest.input_output
+    if flows is not None and not flows.classification:
+        manifest = replace(manifest, input_output=replace(flows, classification=spoken))
     years = [(firms.country, firms.survey_year) for firms in manifest.firms]
     for country, year in years:
         if years.count((country, year)) > 1:

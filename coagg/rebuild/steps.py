@@ -14,6 +14,7 @@ from coagg.analysis.measurement.index import IndexRequest, measure, measurement_
 from coagg.analysis.measurement.stale import NO_MEASUREMENT, why_measure
 from coagg.analysis.panel import build as panel
 from coagg.analysis.tables.estimate import estimate_tables, why_estimate
+from coagg.analysis.tables.options import Options
 from coagg.analysis.tables.specification import load_specifications
 from coagg.errors import CoaggError
 from coagg.etl.firms import load as firms
@@ -24,6 +25,7 @@ from coagg.etl.matching import firms as firm_panel
 from coagg.etl.matching import patents as patent_match
 from coagg.etl.patents import citations
 from coagg.etl.patents import load as patents
+from coagg.etl.reference import countries
 from coagg.rebuild import room
 from coagg.rebuild.engine import OLD_SCHEMA, Step
 from coagg.rebuild.manifest import FirmFile, IndexChoice, InputFile, InputOutput, Manifest
@@ -67,29 +69,30 @@ class Chain:
             made.append(self._input_output(self.manifest.input_output))
         loads = tuple(step.name for step in made)
         # what a step does not read, it does not wait for
-        chinese = tuple(n for n in loads if n.removeprefix("withdraw ").startswith("firms CN "))
+        home, abroad = self.manifest.index.country, self.manifest.instrument.country
+        own = tuple(n for n in loads if n.removeprefix("withdraw ").startswith(f"firms {home} "))
         applications = tuple(n for n in loads if n.removeprefix("withdraw ").startswith("patents "))
-        has_firms, has_patents = bool(self._ask(YEARS, "CN")), bool(self._ask(PATENTS))
+        has_firms, has_patents = bool(self._ask(YEARS, home)), bool(self._ask(PATENTS))
         if not made and not has_firms:
             raise CoaggError(
                 "nothing to rebuild from: list your files in a TOML file and name it with "
                 "--inputs, or load firms first (coagg load firms)"
             )
-        firms_at_hand = has_firms or any(f.country == "CN" for f in files)
+        firms_at_hand = has_firms or any(f.country == home for f in files)
         patents_at_hand = has_patents or bool(self.manifest.patents)
         if firms_at_hand:
-            made.append(self._match_firms(chinese))
+            made.append(self._match_firms(own))
         if firms_at_hand and patents_at_hand:
-            made.append(self._match_patents((*chinese, *applications, "match firms")))
+            made.append(self._match_patents((*own, *applications, "match firms")))
         index_years = self._index_years(years)
-        made += [self._index("CN", year, loads) for year in index_years]
+        made += [self._index(home, year, loads) for year in index_years]
         if not patents_at_hand:  # a panel without them would show innovation as nought
             return made
-        british = self._british_year()
-        if british is not None:
-            made.append(self._index("GB", british, loads))
+        instrument = self._instrument_year()
+        if instrument is not None:
+            made.append(self._index(abroad, instrument, loads))
         before = tuple(step.name for step in made)
-        made += [self._panel(year, british, before) for year in index_years]
+        made += [self._panel(year, instrument, before) for year in index_years]
         if index_years:
             made.append(self._estimates(tuple(f"panel {year}" for year in index_years)))
         return made
@@ -174,7 +177,9 @@ class Chain:
             "year": table.year,
             "sectors": table.sectors_file,
             "sector_maps": (table.sector_map,) if table.sector_map else (),
-            "classification": table.classification if table.sector_map else None,
+            "classification": (table.classification or self.classification)
+            if table.sector_map
+            else None,
             "where": picks(table.where),
         }
 
@@ -191,18 +196,20 @@ class Chain:
     # --- links
 
     def _match_firms(self, needs: tuple[str, ...]) -> Step:
+        home = self.manifest.index.country
         return Step(
             "match firms",
-            firm_panel.why_match,
-            lambda: firm_panel.match_firms(self.settings, "CN").line(),
+            lambda connection: firm_panel.why_match(connection, home),
+            lambda: firm_panel.match_firms(self.settings, home).line(),
             needs,
         )
 
     def _match_patents(self, needs: tuple[str, ...]) -> Step:
+        home = self.manifest.index.country
         return Step(
             "match patents",
-            patent_match.why_match,
-            lambda: patent_match.match_patents(self.settings).line(),
+            lambda connection: patent_match.why_match(connection, home),
+            lambda: patent_match.match_patents(self.settings, country=home).line(),
             needs,
         )
 
@@ -225,46 +232,61 @@ class Chain:
         own = tuple(n for n in needs if n == f"firms {country} {year}")
         return Step(name, lambda connection: why_measure(connection, request), run, own)
 
-    def _panel(self, year: int, british: int | None, needs: tuple[str, ...]) -> Step:
+    def _panel(self, year: int, instrument: int | None, needs: tuple[str, ...]) -> Step:
+        home, away = self.manifest.index.country, self.manifest.instrument.country
+        said: dict[str, Any] = {
+            "country": home,
+            "chosen": panel.PanelSettings(
+                instrument_country=away,
+                instrument_agglomeration=self.manifest.instrument.agglomeration,
+            ),
+        }
+
         def measured(connection: psycopg.Connection) -> tuple[int | None, int | None]:
-            abroad = None if british is None else self.measurement(connection, "GB", british)
-            return self.measurement(connection, "CN", year), abroad
+            abroad = None if instrument is None else self.measurement(connection, away, instrument)
+            return self.measurement(connection, home, year), abroad
 
         def why(connection: psycopg.Connection) -> str | None:
             number, abroad = measured(connection)
             if number is None:
                 return NO_MEASUREMENT
-            return panel.why_build(connection, number, year, uk_measurement_id=abroad)
+            return panel.why_build(connection, number, year, uk_measurement_id=abroad, **said)
 
         def run() -> str:
             with database.connect(self.settings) as connection:
                 number, abroad = measured(connection)
             if number is None:
                 raise CoaggError(f"the index of {year} is not measured with these settings")
-            report = panel.build_panel(self.settings, number, year, uk_measurement_id=abroad)
+            report = panel.build_panel(
+                self.settings, number, year, uk_measurement_id=abroad, **said
+            )
             return f"{report.cells:,} cells, {report.pairs:,} ordered pairs"
 
         wanted = tuple(
             n for n in needs
-            if not n.startswith(("index", "firms GB"))
-            or n in (f"index CN {year}", f"index GB {british}")
+            if not n.startswith(("index", f"firms {away}" if away != home else "index"))
+            or n in (f"index {home} {year}", f"index {away} {instrument}")
         )  # fmt: skip
         return Step(f"panel {year}", why, run, wanted, room.of_panel)
 
     def _estimates(self, needs: tuple[str, ...]) -> Step:
         tables, years = load_specifications(), self.manifest.index.years
+        home = self.manifest.index.country
+        options = Options(country=home)
 
         def why(connection: psycopg.Connection) -> str | None:
-            number = self.measurement(connection, "CN", 0)
+            number = self.measurement(connection, home, 0)
             if number is None:
                 return NO_MEASUREMENT
-            return why_estimate(self.settings, connection, tables, number, survey_years=years)
+            return why_estimate(
+                self.settings, connection, tables, number, options, survey_years=years
+            )
 
         def run() -> str:
             with database.connect(self.settings) as connection:
-                number = self.measurement(connection, "CN", 0)
+                number = self.measurement(connection, home, 0)
             report = estimate_tables(
-                self.settings, tables, measurement_id=number, survey_years=years
+                self.settings, tables, measurement_id=number, options=options, survey_years=years
             )
             failed = [f"{t.name} not possible: {t.reason}" for t in report.tables if t.reason]
             return "; ".join([f"{len(report.tables) - len(failed)} tables estimated", *failed])
@@ -279,12 +301,18 @@ class Chain:
             survey_year=year,
             index=IndexSettings(draws=chosen.draws, seed=chosen.seed, method=chosen.method),
             country=country,
-            agglomerations=chosen.agglomerations if country == "CN" else (),
+            agglomerations=chosen.agglomerations if country == chosen.country else (),
             min_firms=chosen.min_firms,
             pile_ups=chosen.pile_ups,
-            classification=chosen.classification if country == "CN" else None,
+            classification=self.classification if country == chosen.country else None,
             workers=self.workers,
         )
+
+    @property
+    def classification(self) -> str | None:
+        """The classification that index and panel speak: the chosen one, else the country's."""
+        chosen = self.manifest.index
+        return chosen.classification or countries.default_classification(chosen.country)
 
     def measurement(self, connection: psycopg.Connection, country: str, year: int) -> int | None:
         """Number of the measurement that has the manifest's settings; None: not measured yet."""
@@ -292,9 +320,9 @@ class Chain:
 
     def whole(self, years: tuple[int, ...] = ()) -> list[tuple[int, str, int]]:
         """Measurement, country and year of each index that the steps bring up to date."""
-        british = self._british_year()
-        asked = [("CN", year) for year in self._index_years(years)]
-        asked += [("GB", british)] if british is not None else []
+        instrument = self._instrument_year()
+        asked = [(self.manifest.index.country, year) for year in self._index_years(years)]
+        asked += [] if instrument is None else [(self.manifest.instrument.country, instrument)]
         with database.connect(self.settings) as connection:
             numbers = [self.measurement(connection, *one) for one in asked]
         return [
@@ -315,17 +343,18 @@ class Chain:
                 return []
 
     def _index_years(self, years: tuple[int, ...]) -> tuple[int, ...]:
-        chosen = self.manifest.index.years
+        chosen, home = self.manifest.index.years, self.manifest.index.country
         if not chosen:
-            loaded = set(self._ask(YEARS, "CN")) - self._pruned("CN", years)
-            listed = {f.survey_year for f in self.manifest.firms if f.country == "CN"}
+            loaded = set(self._ask(YEARS, home)) - self._pruned(home, years)
+            listed = {f.survey_year for f in self.manifest.firms if f.country == home}
             chosen = tuple(sorted(loaded | listed))
         return tuple(year for year in chosen if not years or year in years)
 
-    def _british_year(self) -> int | None:
-        """The latest year of UK firms there is or will be: the instrument rests on it."""
-        loaded = set(self._ask(YEARS, "GB")) - self._pruned("GB", ())
-        listed = {f.survey_year for f in self.manifest.firms if f.country == "GB"}
+    def _instrument_year(self) -> int | None:
+        """The latest year of the instrument's country that there is or will be."""
+        abroad = self.manifest.instrument.country
+        loaded = set(self._ask(YEARS, abroad)) - self._pruned(abroad, ())
+        listed = {f.survey_year for f in self.manifest.firms if f.country == abroad}
         return max(loaded | listed, default=None)
 
     def _pruned(self, country: str, years: tuple[int, ...]) -> set[int]:

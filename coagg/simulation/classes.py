@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pandas as pd
 
-from coagg.etl.reference.agglomerations import SHIPPED
+from coagg.etl.reference import countries
 from coagg.simulation.industries import INDUSTRIES, Industry
 
-DATA = SHIPPED.parents[1]
+CHINA, UNITED_KINGDOM = countries.SHIPPED / "CN", countries.SHIPPED / "GB"
 INDUSTRIAL = ("B", "C", "D")
 SAME_DIVISION = 0.5
 _TAIL = re.compile(r"(的?(制造|加工|生产|制作|开采|采选|修理|制品)+业?)$")
@@ -23,10 +23,10 @@ def industries(count: int) -> tuple[Industry, ...]:
     three-digit group is the other's heaviest link in both directions, so that a harmonised
     classification finds it again. There are 138; a larger `count` gives all.
     """
-    path = DATA / "classifications"
+    path = CHINA / "classifications"
     old = pd.read_csv(path / "gbt4754_2002.csv", dtype=str)
     new = pd.read_csv(path / "gbt4754_2011.csv", dtype=str)
-    links = pd.read_csv(DATA / "concordances" / "gbt4754_2002_to_gbt4754_2011.csv", dtype=str)
+    links = pd.read_csv(CHINA / "concordances" / "gbt4754_2002_to_gbt4754_2011.csv", dtype=str)
     links["links"] = links.links.astype(float)
     forward = links.sort_values(["from_code", "links", "to_code"], ascending=[True, False, True])
     forward_to = forward.drop_duplicates("from_code").set_index("from_code").to_code
@@ -61,7 +61,9 @@ def uk_shares(industries: tuple[Industry, ...]) -> pd.DataFrame:
 
     As `reference.industry_translation` weighs them: by links, over all industries of China.
     """
-    links = pd.read_csv(DATA / "concordances" / "uksic2007_to_gbt4754_2002.csv", dtype=str)
+    links = pd.read_csv(
+        UNITED_KINGDOM / "concordances" / "uksic2007_to_gbt4754_2002.csv", dtype=str
+    )
     count = links.links.astype(float)
     links["share"] = count / count.groupby(links.from_code).transform("sum")
     place = {industry.gbt4754_2002[:3]: j for j, industry in enumerate(industries)}

@@ -183,7 +183,7 @@ def write_manifest(
     lines += ["[[citations]]", 'file = "citations.csv"', ""]
     lines += ["[input_output]", 'name = "made2007"', "year = 2007"]
     lines += [f'{entry} = "{path.name}"' for entry, path in input_output.items()]
-    lines += ["", "[index]", f"years = [{', '.join(map(str, years))}]"]
+    lines += ["", "[index]", 'country = "CN"', f"years = [{', '.join(map(str, years))}]"]
     lines += ['classification = "gbt4754_2002"', ""]
     path = out / "inputs.toml"
     path.write_text("\n".join(lines))

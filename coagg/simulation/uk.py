@@ -14,7 +14,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from coagg.simulation.classes import DATA, uk_shares
+from coagg.simulation.classes import UNITED_KINGDOM, uk_shares
 from coagg.simulation.industries import Industry
 from coagg.simulation.places import draw_sites
 from coagg.simulation.space import (
@@ -156,7 +156,7 @@ def write_uk_companies(path: Path, uk: UnitedKingdom, rng: np.random.Generator) 
 
 def _sic_texts(groups: list[str]) -> dict[str, list[str]]:
     """Classes of each group as the register writes them: 24100 - Manufacture of ..."""
-    known = pd.read_csv(DATA / "classifications" / "uksic2007.csv", dtype=str)
+    known = pd.read_csv(UNITED_KINGDOM / "classifications" / "uksic2007.csv", dtype=str)
     classes = known[known.industry_code.str.fullmatch(r"\d{5}")]
     return {
         group: [

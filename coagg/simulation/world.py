@@ -15,7 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from coagg.etl.reference.boundaries import NOT_ADMINISTRATIVE
+from coagg.etl.reference import countries
 from coagg.simulation import names
 from coagg.simulation.classes import industries as choose_industries
 from coagg.simulation.classes import kinship
@@ -191,7 +191,7 @@ def found_world(
     outside = outside[
         outside.str[:2].isin(provinces)
         & ~outside.isin(members.prefecture_code)
-        & ~outside.isin(NOT_ADMINISTRATIVE)
+        & ~outside.isin(countries.of("CN").areas.unadministered)
     ]
     chosen = [str(c) for c in rng.permutation(sorted(outside))[:ELSEWHERE_PREFECTURES]]
     elsewhere = Territory(

@@ -15,6 +15,7 @@ from coagg.etl import coordinates
 from coagg.etl.firms import located, points, postal_areas
 from coagg.etl.firms.datum_check import shares_inside
 from coagg.etl.firms.scan import CoordinateSample
+from coagg.etl.reference import countries
 
 SHARE = 0.5  # of points in their places, from which exchanged axes are believed
 FARTHER = 2.0  # times as far from its place is a point that speaks for the exchange
@@ -39,7 +40,7 @@ def check(
     """
     turned = sample.wgs84(datum, turned=True)
     own_datum = located.equal(sample.own, None)
-    inside = own_datum & points.inside(*turned, points.country_box(country))
+    inside = own_datum & points.inside(*turned, countries.box(country))
     if len(inside) == 0 or inside.mean() < SHARE or shares is None:
         return None
     as_read = sample.wgs84(datum)

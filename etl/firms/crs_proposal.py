@@ -19,6 +19,7 @@ from coagg.etl.firms import spelling as spellings
 from coagg.etl.firms.datum_check import shares_inside
 from coagg.etl.firms.scan import CoordinateSample, mapped_text
 from coagg.etl.firms.spelling import Box
+from coagg.etl.reference import countries
 
 ROWS = 500
 LEAST_METRES = 1_000.0  # a number so large is no degree
@@ -56,7 +57,7 @@ def remedy(
     if len(sample.lon) == 0:
         return ""
     said = "numbers so large are metres of a map projection, or degrees without their point: "
-    found = candidates(sample.lon, sample.lat, points.country_box(country))
+    found = candidates(sample.lon, sample.lat, countries.box(country))
     if not found:
         return said + "name it, --datum EPSG:32651 say; "
     shares = {}
@@ -86,7 +87,7 @@ def fitting(table: TableFile, mapping: layouts.Mapping, country: str) -> list[st
     sample = _numbers(table, mapping)
     if len(sample.lon) == 0:
         return []
-    found = candidates(sample.lon, sample.lat, points.country_box(country))
+    found = candidates(sample.lon, sample.lat, countries.box(country))
     return [one.datum for one in found if not one.turned]
 
 

@@ -13,6 +13,7 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.firms import degrees
 from coagg.etl.firms.rows import CoordinateSample
+from coagg.etl.reference import countries
 from coagg.settings import SQL
 
 MARGIN = 0.0005  # share of points by which another datum must be better to be worth a word
@@ -45,7 +46,11 @@ def shares_inside(
         rows = database.query_file(
             connection,
             SQL / "transforms" / "firms" / "datum_shares.sql",
-            {"country": country, "survey_year": survey_year},
+            {
+                "country": country,
+                "survey_year": survey_year,
+                "place_code_digits": countries.of(country).areas.place_code_digits,
+            },
         )
     return {
         datum: {

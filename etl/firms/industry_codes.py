@@ -1,12 +1,12 @@
 """Industry codes as they come, with lost leading zeros put back, and the revision they belong to.
 
-An industrial survey holds mining, manufacturing and utilities only, divisions 06 to 46 of GB/T
-4754. A file that went through a spreadsheet has lost the zero of 06 to 09: 0610 has become 610.
-Where a column of four digits then has a code of three, that is plain. Where codes were cut to
-three (or two) digits afterwards, the loss hides: 0610, read as 610, stays 610, which is 061 and
-looks like a service code, as do 911 (0911, so 091) and 920. The rule: a code outside the
-industrial divisions that falls inside them when a zero is put in front is repaired; codes inside
-them are never touched.
+An industrial survey holds mining, manufacturing and utilities only, divisions 06 to 46 of China's
+standard (a country's folder says which). A file that went through a spreadsheet has lost the zero
+of 06 to 09: 0610 has become 610. Where a column of four digits then has a code of three, that is
+plain. Where codes were cut to three (or two) digits afterwards, the loss hides: 0610, read as 610,
+stays 610, which is 061 and looks like a service code, as do 911 (0911, so 091) and 920. The rule: a
+code outside the industrial divisions that falls inside them when a zero is put in front is
+repaired; codes inside them are never touched.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-INDUSTRIAL_DIVISIONS = frozenset(f"{division:02}" for division in range(6, 47))
-# The United Kingdom's register holds every division, so only the length of a code can give it away.
+# A register holds every division, so only the length of a code can give it away.
 ALL_DIVISIONS = frozenset(f"{division:02}" for division in range(1, 100))
-DIVISIONS = {"CN": INDUSTRIAL_DIVISIONS, "GB": ALL_DIVISIONS}
 
 INDUSTRY_DIGITS = 3
 
@@ -68,7 +66,7 @@ def repair_codes(
     valid: set[str] | frozenset[str] | None = None,
     *,
     length: int | None = None,
-    divisions: frozenset[str] = INDUSTRIAL_DIVISIONS,
+    divisions: frozenset[str] = ALL_DIVISIONS,
 ) -> tuple[pa.Array, np.ndarray]:
     """Normalise codes and put lost leading zeros back.
 
@@ -194,9 +192,9 @@ def _division(stated: str, divisions: frozenset[str]) -> str:
 
 def _industry(code: str, valid: set[str] | frozenset[str] | None) -> str | None:
     industry = code[:INDUSTRY_DIGITS]
-    if len(industry) < INDUSTRY_DIGITS or not industry.isdigit():
+    if len(industry) < INDUSTRY_DIGITS:
         return None
-    return industry if valid is None or industry in valid else None
+    return industry if (industry.isdigit() if valid is None else industry in valid) else None
 
 
 def _encoded(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:

@@ -15,8 +15,9 @@ from coagg.etl.files import FILE_READER_CODE, readers
 from coagg.etl.firms import FIRM_READER_CODE, column_map, layouts, scan, years
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.spelling import FORMS
+from coagg.etl.reference import countries
 from coagg.etl.reference import load as reference
-from coagg.settings import SQL
+from coagg.settings import COUNTRY, SQL
 
 RULES = SQL / "transforms" / "firms"
 
@@ -70,17 +71,17 @@ def open_file(
         header_line=header_line or (named.header_line(survey_year) if named else None),
     )
     file = table.path
-    chosen = named or layouts.detect_layout(table.headers, survey_year, file=file)
+    chosen = named or layouts.detect_layout(table.headers, survey_year, file, country)
     if columns:
         column_map.check_found(columns, table.headers, file)
     mapping = chosen.map(table.headers, survey_year, file=file, point=table.point)
     table.refuse_twice(mapping.columns.values())
     if columns and not layout and (told := column_map.told_own_names(columns, mapping)):
         table.notes.append(told)
-    country = country or mapping.country or "CN"
+    country = country or mapping.country or COUNTRY
     uses_geometry = table.point == (mapping.columns["lon"], mapping.columns["lat"])
     own = table.crs if uses_geometry else None
-    stated = datum or own or mapping.datum or ("wgs84" if country != "CN" else None)
+    stated = datum or own or mapping.datum or countries.of(country).datum
     if stated:
         stated = stated.upper() if stated.lower().startswith("epsg:") else stated
         firm_rows.check_datum(country, stated)

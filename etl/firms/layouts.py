@@ -1,9 +1,10 @@
 """Column maps: which header of a survey year's file is which of our columns.
 
 A layout is a CSV file, data and not code: its rows are our columns, its own columns are survey
-years (`2010`) or ranges of them (`2004-2007`), its cells hold that year's header. Loading another
-year means adding a column. The shipped layouts are in etl/data/layouts; a user's own is named by
-its path.
+years (`2010`) or ranges of them (`2004-2007`, or `2013-` for all from 2013), its cells hold that
+year's header. Loading another year means adding a column. Layouts are in the folders of their
+countries (`etl/data/countries/XX/layouts`, a user's own countries too); any other is named by its
+path.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.firms.headers import LIKE, nearest_header, normalised
 from coagg.etl.firms.spelling import FORMS, PLAIN, Spelling
-
-LAYOUT_DIR = Path(__file__).resolve().parents[1] / "data" / "layouts"
+from coagg.etl.reference import countries
+from coagg.settings import COUNTRY
 
 REQUIRED = ("lon", "lat", "industry_code")
 COLUMNS = (
@@ -63,25 +64,26 @@ SETTINGS = (
     "@about", "@country", "@datum", "@coordinates", "@output_unit", "@classification", "@encoding",
     "@id_digits", "@header_line",
 )  # fmt: skip
-_YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
+_YEARS = re.compile(r"(\d{4})(-(\d{4})?)?")
+_NO_END = 9999
 _HEADERS_SHOWN = 60
 
 HOW_TO = """\
 A layout is a CSV file (UTF-8) that says which header is which column, one column a survey year:
 
-    column,note,2010,2011-2013
-    @country,,CN,CN
-    @datum,wgs84 gcj02 or bd09,bd09,bd09
+    column,note,2010,2011-
+    @country,,{country},{country}
+    @datum,one of the country's,wgs84,wgs84
     @coordinates,degrees.minutes-seconds degrees.minutes DDMMSS DDMM.mmm where packed,,
     @output_unit,cny thousand_cny ten_thousand_cny ...,thousand_cny,thousand_cny
-    @classification,a hint where codes alone leave a tie,gbt4754_2002,
+    @classification,a hint where codes alone leave a tie,{classification},
     @encoding,of the text; empty: found out,,gb18030
     @id_digits,digits of a whole firm_id: shorter numbers lost their zeros,,
     @header_line,line of the headers; empty: found,,3
     firm_id,,法人代码,法人代码|组织机构代码
     industry_code,,行业代码,行业代码
-    lon,,lon_bd09,经度
-    lat,,lat_bd09,纬度
+    lon,,lon,经度
+    lat,,lat,纬度
 
 Rows: {columns}.
 industry_code, lon and lat are required, the others may be left out; where a file has a geometry
@@ -89,12 +91,20 @@ industry_code, lon and lat are required, the others may be left out; where a fil
 by |, the first one found in the file counts; where @datum has as many as lon, each header of lon
 has its own datum. A column that holds both ("30.72, 104.06", POINT (104.06 30.72)) is named under
 lon and under lat. Rows whose country names another one are refused; empty means the file's own.
-industry_code_2 to _4 are read for country GB, whose firms have several. Width
-of brackets, blanks and case do not matter.
-Begin with a copy of {folder}/demo.csv, then: coagg load firms FILE --survey-year 2010
---layout my_layout.csv. A new year is a new column.""".format(
-    columns=", ".join(COLUMNS), folder="etl/data/layouts"
-)
+industry_code_2 to _4 are read for countries whose firms have several. Width
+of brackets, blanks and case do not matter. 2011- holds from 2011 to the next column.
+Begin with a copy of {demo}, then: coagg load firms FILE --survey-year 2010
+--layout my_layout.csv. A new year is a new column."""
+
+
+def how_to() -> str:
+    """How to write a layout, in the words of the default country."""
+    country = countries.of(COUNTRY)
+    demo = next((str(path) for path in country.layouts if path.stem == "demo"), "one of these")
+    return HOW_TO.format(
+        columns=", ".join(COLUMNS), country=COUNTRY, demo=demo,
+        classification=country.classification or "",
+    )  # fmt: skip
 
 
 class YearColumn(NamedTuple):
@@ -308,19 +318,26 @@ class Layout:
         )
 
 
-def list_layouts() -> list[str]:
-    """Names of the shipped layouts."""
-    return sorted(path.stem for path in LAYOUT_DIR.glob("*.csv"))
+def list_layouts(country: str | None = None) -> list[str]:
+    """Names of the layouts in the folders of all countries, or of one."""
+    return sorted(_paths(country))
+
+
+def _paths(country: str | None = None) -> dict[str, Path]:
+    """Layouts of the countries by name; of two of one name that of a user's own folder."""
+    known = [countries.of(country)] if country else countries.every()
+    known.sort(key=lambda one: not one.shipped)
+    return {path.stem: path for one in known for path in one.layouts}
 
 
 def load_layout(name_or_path: str | Path) -> Layout:
-    """A shipped layout by name, or any by the path of its CSV file.
+    """A layout of a country by name, or any by the path of its CSV file.
 
     Raises CoaggError naming file and cell when it is not there or not in the form of a layout.
     """
     name = str(name_or_path)
-    if name in list_layouts():
-        return _read_shipped(LAYOUT_DIR / f"{name}.csv")
+    if path := _paths().get(name):
+        return _read_shipped(path, path.stat().st_mtime_ns)
     path = Path(name_or_path)
     if not path.is_file():
         raise CoaggError(
@@ -331,13 +348,21 @@ def load_layout(name_or_path: str | Path) -> Layout:
 
 
 def detect_layout(
-    headers: Sequence[str], survey_year: int, file: Path | str = "the file"
+    headers: Sequence[str],
+    survey_year: int,
+    file: Path | str = "the file",
+    country: str | None = None,
 ) -> Layout:
-    """The one shipped layout whose required columns are all in the file.
+    """The one layout of a country's folder whose required columns are all in the file.
 
-    Raises CoaggError when none is, or more than one.
+    With `country` that country's own come first. Raises CoaggError when none fits, or more than
+    one.
     """
     layouts = [load_layout(name) for name in list_layouts()]
+    if country is not None:
+        own = [load_layout(name) for name in list_layouts(country)]
+        if any(layout.missing(headers, survey_year) == [] for layout in own):
+            layouts = own
     missing = {layout.name: layout.missing(headers, survey_year) for layout in layouts}
     fitting = [layout for layout in layouts if missing[layout.name] == []]
     if len(fitting) == 1:
@@ -365,7 +390,7 @@ def detect_layout(
 
 
 def describe_layouts() -> list[LayoutRow]:
-    """The shipped layouts, one line for each of their columns."""
+    """The layouts of all countries, one line for each of their columns."""
     rows = []
     for layout in map(load_layout, list_layouts()):
         for year in layout.years:
@@ -381,7 +406,7 @@ def describe_layouts() -> list[LayoutRow]:
 
 
 @cache  # every file asks for all of them
-def _read_shipped(path: Path) -> Layout:
+def _read_shipped(path: Path, changed: int) -> Layout:
     return _read_layout(path)
 
 
@@ -455,10 +480,17 @@ def _year_columns(path: Path, headings: list[str]) -> tuple[YearColumn, ...]:
     for heading in (text.strip() for text in headings):
         found = _YEARS.fullmatch(heading)
         if found is None:
-            raise CoaggError(f"{path}: column {heading!r} is no year (2010) or range (2004-2007)")
+            raise CoaggError(
+                f"{path}: column {heading!r} is no year (2010) or range (2004-2007, 2013-)"
+            )
         first = int(found[1])
-        years.append(YearColumn(heading, first, int(found[2] or first)))
+        last = int(found[3]) if found[3] else _NO_END if found[2] else first
+        years.append(YearColumn(heading, first, last))
     years.sort(key=lambda year: year.first)
+    years = [  # an open range ends where the next column begins
+        year._replace(last=later.first - 1) if later and year.last == _NO_END else year
+        for year, later in itertools.zip_longest(years, years[1:])
+    ]
     for one, next_one in itertools.pairwise(years):
         if next_one.first <= one.last:
             raise CoaggError(

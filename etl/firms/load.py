@@ -34,6 +34,7 @@ from coagg.etl.firms.inputs import (
     why_of,
     years_of,
 )
+from coagg.etl.reference import countries
 from coagg.etl.reference import load as reference
 from coagg.settings import Settings
 from coagg.version import VERSION
@@ -118,6 +119,7 @@ def load_firms(
         path, survey_year, layout, datum, country, encoding, sheet, columns, header_line
     )
     table, mapping, country = opened.table, opened.mapping, opened.country
+    described = countries.of(country)
     path = table.path
     if other_years and (header := mapping.columns["survey_year"]):
         table = years.OneYear(table, header, other_years)
@@ -126,6 +128,11 @@ def load_firms(
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
         stated = opened.datum
+        if country not in reference.held_countries(connection):
+            progress("loading the country", 0)
+            reference.load_reference(connection, only=[country])
+            if not dry_run:
+                connection.commit()  # a long load must not hold up those of other countries
         made_from = inputs(connection, opened, cleaning)
         if why_of(connection, country, survey_year, made_from) is None:
             done = _standing(connection, country, survey_year)
@@ -138,8 +145,10 @@ def load_firms(
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
         if not coordinates.in_metres(stated) and mapping.spelling.form is None:
             datum_check.refuse_packed(path, sample)
-        chinese = country == "CN" and (stated is None or stated in coordinates.DATUMS)
-        datums = coordinates.DATUMS if chinese else (stated or "wgs84",)
+        # degrees that may be in one of several datums are tried in each
+        datums = tuple(d for d in described.datums if not coordinates.in_metres(d))
+        if stated is not None and stated not in datums:
+            datums = (stated,)
         shares = datum_check.shares_inside(connection, sample, country, survey_year, datums)
         datum, note = datum_check.choose(stated, shares)
         unsure = axes.check(
@@ -159,6 +168,7 @@ def load_firms(
             "pile_up_min": cleaning.pile_up_min,
             "pile_up_share": cleaning.pile_up_share,
             "establishments": cleaning.establishments,
+            "place_code_digits": described.areas.place_code_digits,
         }
         database.run_file(connection, RULES / "10_incoming.sql", values)
         batches = firm_rows.firm_batches(

@@ -17,6 +17,7 @@ from coagg.etl.files.table_file import Batch
 from coagg.etl.firms import degrees as firm_degrees
 from coagg.etl.firms import layouts, row_crs
 from coagg.etl.firms import points as firm_points
+from coagg.etl.reference import countries
 
 # Two pairs of columns may be this far apart: a postcode beside its house, a datum beside another.
 DIFFER_METRES = 1_000.0
@@ -145,7 +146,7 @@ def _state(
             half = firm_values.trimmed(batch.table[name].combine_chunks())
     if stated.null_count == len(stated):
         return
-    _, south, _, north = firm_points.country_box(country)
+    _, south, _, north = countries.box(country)
     known: dict[tuple[str | None, str | None], str | None] = {}
     base = datums[0] if len(datums) else None
     pairs = zip(stated.to_pylist(), half.to_pylist(), strict=True)

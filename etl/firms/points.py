@@ -12,14 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from coagg.errors import CoaggError
 from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.firms import degrees as firm_degrees
 from coagg.etl.firms import spelling as spellings
+from coagg.etl.reference import countries
 
-# West, south, east and north of a box round each country, with room for any datum; degrees.
-COUNTRY_BOXES = {"CN": (73.0, 3.0, 136.0, 54.0), "GB": (-9.0, 49.0, 2.5, 61.5)}
 FEWEST_DECIMALS = 3
 COARSE_METRES = 100.0  # what three decimals of a degree are
 # Whole numbers of which so many are a degree; 1e5 would make degrees of metres.
@@ -64,9 +62,9 @@ def read_points(
 ) -> Points:
     """Read trimmed text as points of a country; in datum osgb36 they are metres, not degrees.
 
-    Raises CoaggError for a country without a box.
+    Raises CoaggError for a country without a folder.
     """
-    box = country_box(country)
+    box = countries.box(country)
     missing = firm_values.as_mask(lon_text.is_null()) | firm_values.as_mask(lat_text.is_null())
     if datum is not None and coordinates.in_metres(datum):
         texts = (lon_text, lat_text)
@@ -231,15 +229,6 @@ def _grid_inside(
         easting[possible], northing[possible], datum
     )
     return inside(lon, lat, box)
-
-
-def country_box(country: str) -> tuple[float, float, float, float]:
-    """West, south, east and north of a country in degrees. Raises CoaggError."""
-    if country not in COUNTRY_BOXES:
-        raise CoaggError(
-            f"country {country!r} is not known: use one of {', '.join(sorted(COUNTRY_BOXES))}"
-        )
-    return COUNTRY_BOXES[country]
 
 
 def inside(lon: np.ndarray, lat: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from coagg.etl.files.csv_tables import read_table
-from coagg.etl.reference.boundaries import DATA
+from coagg.etl.reference import countries
 
 _LETTERS = re.compile(r"\s*([A-Z]{1,2})[0-9]")
 
@@ -23,7 +23,7 @@ def areas(country: str) -> dict[str, tuple[float, float]]:
     >>> areas("GB")["S"], areas("CN")
     ((-1.5, 53.4), {})
     """
-    path = DATA / "codes" / f"{country.lower()}_postcode_areas.csv"
+    path = countries.of(country).folder / "postcode_areas.csv"
     if not path.exists():
         return {}
     table = read_table(path, ["prefix", "name", "lon", "lat"], {})

@@ -21,7 +21,6 @@ from coagg.etl import coordinates
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch, TableFile
 from coagg.etl.firms import columns as column_values
-from coagg.etl.firms import countries as firm_countries
 from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import industry_codes, layouts
 from coagg.etl.firms import points as firm_points
@@ -35,6 +34,7 @@ from coagg.etl.firms.scan import (
     mapped_text,
     scan,
 )
+from coagg.etl.reference import countries
 
 __all__ = [
     "FIRM_SCHEMA",
@@ -143,9 +143,8 @@ def firm_batches(
     """Clean the file, batch by batch of at most `rows` rows.
 
     `scan` is that of the same file. Raises CoaggError for an unknown country, datum or unit, a
-    Chinese datum outside China, or what the file raises while it is read.
+    datum that the country does not use, or what the file raises while it is read.
     """
-    firm_points.country_box(country)
     check_datum(country, datum)
     unit = mapping.output_unit or "thousand_cny"
     if unit not in layouts.OUTPUT_UNITS:
@@ -160,11 +159,12 @@ def firm_batches(
 def check_datum(country: str, datum: str) -> None:
     """Raise CoaggError for an unknown datum, and for one that the country does not use."""
     coordinates.check_known(datum)
-    if country != "CN" and datum in ("gcj02", "bd09"):
-        raise CoaggError(f"datum {datum} is used in China only: load {country} with --datum wgs84")
-    if country != "GB" and datum == coordinates.OSGB36:
+    own = countries.of(country).datums
+    if datum not in (*own, "wgs84") and datum in coordinates.ALL_DATUMS:
+        users = [one.name for one in countries.every() if datum in one.datums]
         raise CoaggError(
-            f"datum {datum} is used in the United Kingdom only: load {country} with another --datum"
+            f"datum {datum} is used in {' and '.join(users)} only: load {country} with --datum "
+            f"{own[0]}"
         )
 
 
@@ -235,11 +235,11 @@ class _Cleaner:
         return np.array([agreed is False for agreed in agrees], dtype=bool)
 
     def _other_country(self) -> np.ndarray:
-        own = firm_countries.names(self.country)
+        own = countries.names(self.country)
         stated = self.text("country")
         return firm_values.as_mask(
             pa.array(
-                firm_values.by_unique(stated, lambda one: firm_countries.plain(one) not in own),
+                firm_values.by_unique(stated, lambda one: countries.plain(one) not in own),
                 pa.bool_(),
             )
         )
@@ -285,7 +285,7 @@ class _Cleaner:
             self.text("industry_division"),
             self.scan.industries,
             length=self.scan.code_length,
-            divisions=industry_codes.DIVISIONS[self.country],
+            divisions=countries.of(self.country).divisions,
         )
         if self.scan.named:
             words = firm_values.by_unique(codes, lambda one: self.scan.named.get(folded(one)))

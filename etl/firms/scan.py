@@ -20,6 +20,8 @@ from coagg.etl.firms import points as firm_points
 from coagg.etl.firms import spelling as spellings
 from coagg.etl.firms import stated_codes as firm_codes
 from coagg.etl.firms.spelling import Spelling
+from coagg.etl.reference import countries
+from coagg.settings import COUNTRY
 
 SAMPLE_POINTS = 20_000
 _FIRST_ROWS = 2_000
@@ -27,7 +29,6 @@ _NUMBERS = ("output", "employment")
 LEAST_OF_A_YEAR = 0.1  # rows of a year among those of several, against the most
 # Share of ids in the form of an organisation code above which all ids are taken for such.
 ORGANISATION_CODES_SHARE = 0.9
-_CLASSIFICATION_PREFIXES = {"CN": "gbt", "GB": "uksic"}
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,8 @@ def scan(
     A file may hold several years: the rows of the others are refused one by one. Raises CoaggError
     for an unknown country, and when hardly a row that states a year states `survey_year`.
     """
-    country = country or mapping.country or "CN"
-    firm_points.country_box(country)
+    country = country or mapping.country or COUNTRY
+    described = countries.of(country)
     codes: Counter[tuple[str | None, str | None]] = Counter()
     years: Counter[str] = Counter()
     ids = firm_ids.IdCounts()
@@ -204,16 +205,14 @@ def scan(
         pa.array([code for code, _ in codes], pa.string()),
         pa.array([division for _, division in codes], pa.string()),
         length=length,
-        divisions=industry_codes.DIVISIONS[country],
+        divisions=described.divisions,
     )
     counts: Counter[str] = Counter()
     for code, count in zip(repaired.to_pylist(), codes.values(), strict=True):
         if code is not None:
             counts[code] += count
     own = {
-        name: known
-        for name, known in code_sets.items()
-        if name.startswith(_CLASSIFICATION_PREFIXES[country])
+        name: known for name, known in code_sets.items() if name in described.classification_names
     }
     found_commas = {name: one.found(mapping.spelling.comma) for name, one in commas.items()}
     day_numbers = columns.are_day_numbers(founded, survey_year)
@@ -240,7 +239,7 @@ def scan(
         code_length=length,
         industry_codes=dict(counts),
         survey_years=stated,
-        organisation_codes=country == "CN"
+        organisation_codes=described.firm_ids == "organisation_code"
         and ids.organisation_codes > ORGANISATION_CODES_SHARE * ids.stated,
         ids_cut=ids.cut,
         commas=found_commas,
@@ -321,7 +320,7 @@ def spelling_of(
     assert lat is not None
     headers = list(dict.fromkeys([lon, lat]))
     texts = located.pair_texts(next(table.batches(rows=_FIRST_ROWS, columns=headers)), lon, lat)
-    box = firm_points.country_box(country)
+    box = countries.box(country)
     found = spellings.found(texts.lon, texts.lat, box, coordinates.in_metres(datum))
     return replace(found, form=mapping.spelling.form) if mapping.spelling.form else found
 

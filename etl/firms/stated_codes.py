@@ -1,8 +1,9 @@
 """Industry codes of registers that state several for one firm, with words beside them.
 
 The first code of a cell becomes the industry. A company of the British register names up to four
-activities, each as "33190 - Repair of other equipment": the first of them that is manufacturing
-becomes its industry, else the first. All are kept, the one chosen in front.
+activities, each as "33190 - Repair of other equipment": the first of them in a division that the
+country prefers (manufacturing) becomes its industry, else the first. All are kept, the one chosen
+in front.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import pyarrow.compute as pc
 from coagg.etl.files import values as firm_values
 from coagg.etl.files.table_file import Batch
 from coagg.etl.firms import code_text, layouts
+from coagg.etl.reference import countries
 
 FURTHER = ("industry_code_2", "industry_code_3", "industry_code_4")
 COLUMNS = ("industry_code", *FURTHER)
 SEPARATOR = ";"
-MANUFACTURING = range(10, 34)  # divisions of UK SIC 2007 and of NACE 2
 
 
 def stated_codes(
@@ -33,7 +34,8 @@ def stated_codes(
     joined = pc.binary_join_element_wise(
         *(pc.fill_null(column, "") for column in columns), code_text.BETWEEN
     )
-    lists = firm_values.by_unique(joined, lambda received: codes_in_order(received, country))
+    preferred = countries.of(country).preferred
+    lists = firm_values.by_unique(joined, lambda received: codes_in_order(received, preferred))
     return (
         pa.array([codes[0] if codes else None for codes in lists], pa.string()),
         pa.array([SEPARATOR.join(codes[1:]) or None if codes else None for codes in lists],
@@ -41,15 +43,13 @@ def stated_codes(
     )  # fmt: skip
 
 
-def codes_in_order(received: str, country: str) -> list[str]:
-    """Codes of one firm, each once, as they come; in GB the first in manufacturing in front.
+def codes_in_order(received: str, preferred: frozenset[str]) -> list[str]:
+    """Codes of one firm, each once: the first of a preferred division, then the others in order.
 
     Text that is no code stays as it is, so that it is flagged as unknown and not lost.
     """
     codes = list(code_text.codes_of(received))
-    if country != "GB":
-        return codes
-    made = next((code for code in codes if _is_manufacturing(code)), None)
+    made = next((c for c in codes if c[:2].isdecimal() and c[:2] in preferred), None)
     return codes if made is None else [made, *(code for code in codes if code != made)]
 
 
@@ -59,7 +59,7 @@ def older_codes(received: pa.Array, stated: pa.Array, length: int | None, countr
     "2852 - General mechanical engineering" among codes of five digits has not lost a zero: no
     spreadsheet takes one from words. It is a code of a company that never restated its own.
     """
-    if country != "GB" or length is None:
+    if not countries.of(country).several_codes or length is None:
         return pa.array([False] * len(stated), pa.bool_())
     worded = pc.match_substring_regex(received, "[A-Za-z]")
     short = pc.equal(pc.utf8_length(pc.replace_substring(stated, ".", "")), length - 1)
@@ -72,10 +72,6 @@ def joined(code: pa.Array, further: pa.Array | None) -> pa.Array:
         return code
     both = pc.binary_join_element_wise(code, further, SEPARATOR)
     return pc.if_else(pc.is_valid(further), both, code)
-
-
-def _is_manufacturing(code: str) -> bool:
-    return code[:2].isdecimal() and int(code[:2]) in MANUFACTURING
 
 
 def _text(batch: Batch, mapping: layouts.Mapping, column: str) -> pa.Array:

@@ -14,8 +14,8 @@ import psycopg
 from coagg.etl import coordinates
 from coagg.etl.files.table_file import TableFile
 from coagg.etl.firms import datum_check, layouts
-from coagg.etl.firms import points as firm_points
 from coagg.etl.firms.scan import coordinate_sample
+from coagg.etl.reference import countries as known_countries
 
 POINTS = 2_000  # of a file, that degrees are judged by
 METRE_POINTS = 200  # the same for metres: many systems are tried
@@ -53,12 +53,13 @@ class Fit:
 
 def countries() -> list[str]:
     """Countries that are known."""
-    return sorted(firm_points.COUNTRY_BOXES)
+    return list(known_countries.folders())
 
 
 def degree_datums(country: str) -> tuple[str, ...]:
     """Datums that degrees of a country may be in."""
-    return coordinates.DATUMS if country == "CN" else ("wgs84",)
+    stated = known_countries.of(country).datums
+    return tuple(datum for datum in stated if not coordinates.in_metres(datum)) or ("wgs84",)
 
 
 def fits(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from coagg.errors import CoaggError
 from coagg.etl.files.csv_tables import as_bool, read_table
+from coagg.etl.reference import countries
 
 WEIGHT_TOLERANCE = 1e-6
 MAP_COLUMNS = ["industry", "sector_code", "weight", "doubtful", "basis"]
@@ -21,11 +22,7 @@ _SECTOR_HEADERS = {
     "total_input": ("total_input", "gross_output", "TI", "GO"),
     "value_added": ("value_added", "TVA"),
 }
-_MAP_HEADERS = {
-    "industry": re.compile(r"industry|(?:gb|gbt|gbt4754_|uk|uksic)?(?:1994|2002|2007|2011|2017)_3"),
-    "sector_code": re.compile(r"sector_code|sector|io_code|io\d{4}_code"),
-}
-_REVISION = re.compile(r"(gb|gbt|gbt4754_|uk|uksic)_?(1994|2002|2007|2011|2017)")
+_SECTOR_HEADER = re.compile(r"sector_code|sector|io_code|io\d{4}_code")
 
 
 @dataclass(frozen=True)
@@ -110,11 +107,9 @@ def read_sector_map(
     weights only in part, and weights of an industry that do not add to one.
     """
     headers = _headers(path)
-    found = {
-        name: next((h for h in headers if form.fullmatch(h)), None)
-        for name, form in _MAP_HEADERS.items()
-    }
-    industry, sector = found["industry"], found["sector_code"]
+    spelt = {f"{word}_3" for word in _spellings()}
+    industry = next((h for h in headers if h == "industry" or h in spelt), None)
+    sector = next((h for h in headers if _SECTOR_HEADER.fullmatch(h)), None)
     if industry is None or sector is None:
         raise CoaggError(
             f"{path}: a sector map needs columns industry and sector_code, "
@@ -186,10 +181,17 @@ def _weights(path: Path, table: pd.DataFrame) -> pd.Series:
 
 
 def _classification(said: str) -> str | None:
-    found = _REVISION.search(said)
-    if found is None:
-        return None
-    return f"uksic{found[2]}" if found[1].startswith("uk") else f"gbt4754_{found[2]}"
+    """The classification that a header or the name of a file says, by a name or a short one."""
+    words = {word: name for word, name in _spellings().items() if not word.isdigit()}
+    form = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    found = re.search(form, said)
+    return words[found[0]] if found else None
+
+
+def _spellings() -> dict[str, str]:
+    """Names and short names of all classifications, each with the name it stands for."""
+    known = [one for country in countries.every() for one in country.classifications]
+    return {word: one.name for one in known for word in (one.name, *one.short)}
 
 
 def _headers(path: Path) -> list[str]:

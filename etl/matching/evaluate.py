@@ -14,7 +14,7 @@ from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl.matching.names import markers, normalise, stem
 from coagg.etl.matching.stages import MatchSettings
-from coagg.settings import Settings
+from coagg.settings import COUNTRY, Settings
 
 _PATENT_COLUMNS = ("patent_id", "position", "firm_number")
 
@@ -60,7 +60,7 @@ class Evaluation:
 
 
 def evaluate(
-    settings: Settings, patents: Path, firms: Path, *, country: str = "CN", max_years: int = 3
+    settings: Settings, patents: Path, firms: Path, *, country: str = COUNTRY, max_years: int = 3
 ) -> Evaluation:
     """Compare `clean.patent_match` with the truth.
 
@@ -128,7 +128,7 @@ def evaluate(
     return result
 
 
-def evaluate_panel(settings: Settings, firms: Path, country: str = "CN") -> tuple[float, float]:
+def evaluate_panel(settings: Settings, firms: Path, country: str = COUNTRY) -> tuple[float, float]:
     """(precision, recall) over pairs of rows that follow each other in one firm.
 
     Precision: of the pairs in `clean.firm_panel`, in one true firm. Recall: of the loaded pairs of

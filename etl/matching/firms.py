@@ -20,7 +20,8 @@ from coagg.etl.matching import MATCH_CODE
 from coagg.etl.matching import runs as match_runs
 from coagg.etl.matching.firm_links import IntArray, Key, Links, link_rows
 from coagg.etl.matching.names import normalise
-from coagg.settings import Settings
+from coagg.etl.reference import countries
+from coagg.settings import COUNTRY, Settings
 
 ROWS = """
 SELECT f.survey_year, f.row_number, upper(replace(f.firm_id, '-', '')),
@@ -34,7 +35,7 @@ FROM clean.firm AS f
 LEFT JOIN (
     SELECT DISTINCT ON (to_classification, to_code) to_classification, to_code, from_code
     FROM reference.industry_concordance
-    WHERE from_classification = 'gbt4754_2002' AND length(from_code) = 3
+    WHERE from_classification = {} AND length(from_code) = 3
     ORDER BY to_classification, to_code, weight DESC, from_code
 ) AS back ON back.to_classification = f.classification AND back.to_code = f.industry
 WHERE f.country = {}
@@ -89,7 +90,7 @@ class PanelReport:
         )
 
 
-def match_firms(settings: Settings, country: str = "CN", *, max_gap: int = 2) -> PanelReport:
+def match_firms(settings: Settings, country: str = COUNTRY, *, max_gap: int = 2) -> PanelReport:
     """Link the rows of all loaded years of a country into firms, in one transaction.
 
     `max_gap`: years that a firm may be missing between two linked rows. The same loads, settings
@@ -101,7 +102,7 @@ def match_firms(settings: Settings, country: str = "CN", *, max_gap: int = 2) ->
         if match_runs.why_of(connection, "firms", country, made_from, _is_there) is None:
             known = match_runs.counted(connection, "firms", country) or {}
             return PanelReport(**{**known, "unchanged": True})
-        rows = match_runs.read(connection, IN_ORDER, COLUMNS, (country,))
+        rows = match_runs.read(connection, IN_ORDER, COLUMNS, _values(country))
         if rows.num_rows == 0:
             raise CoaggError(
                 f"no firms of {country} are loaded: coagg load firms FILE --survey-year YEAR first"
@@ -146,12 +147,17 @@ def match_firms(settings: Settings, country: str = "CN", *, max_gap: int = 2) ->
 
 def inputs(connection: psycopg.Connection, country: str, max_gap: int) -> Fingerprint:
     """What the links of a country's firms are made from; the rows as they are read."""
-    firms = rows_hash(connection, sql.SQL(ROWS).format(sql.Literal(country)))
+    firms = rows_hash(connection, sql.SQL(ROWS).format(*map(sql.Literal, _values(country))))
     return fingerprint({"firms": firms, "settings": max_gap, "code": MATCH_CODE})
 
 
+def _values(country: str) -> tuple[str, str]:
+    """Values of ROWS: the classification in which industries of all years are compared, country."""
+    return countries.default_classification(country) or "", country
+
+
 def why_match(
-    connection: psycopg.Connection, country: str = "CN", *, max_gap: int | None = 2
+    connection: psycopg.Connection, country: str = COUNTRY, *, max_gap: int | None = 2
 ) -> str | None:
     """Why `match_firms` would link anew; None when it would find all unchanged.
 

@@ -25,7 +25,7 @@ from coagg.etl.matching import firms as firm_panel
 from coagg.etl.matching import runs as match_runs
 from coagg.etl.matching.names import PlaceWords, place_words
 from coagg.etl.matching.stages import PICKS, MatchSettings, Outcome, match
-from coagg.settings import SQL, Settings
+from coagg.settings import COUNTRY, SQL, Settings
 
 RULES = SQL / "transforms" / "match"
 KEYS = """
@@ -100,7 +100,7 @@ class MatchReport:
 
 
 def match_patents(
-    settings: Settings, *, country: str = "CN", options: MatchSettings | None = None
+    settings: Settings, *, country: str = COUNTRY, options: MatchSettings | None = None
 ) -> MatchReport:
     """Match all applicants to the firms of a country, in one transaction.
 
@@ -143,7 +143,7 @@ def match_patents(
     return replace(report)
 
 
-def read_place_words(connection: psycopg.Connection, country: str = "CN") -> PlaceWords:
+def read_place_words(connection: psycopg.Connection, country: str = COUNTRY) -> PlaceWords:
     """Place words from the prefectures of today and all place names of the survey years."""
     return place_words(connection.execute(PLACES, (country, country)).fetchall())
 
@@ -171,7 +171,7 @@ def _data(connection: psycopg.Connection, country: str) -> dict[str, object]:
 
 
 def why_match(
-    connection: psycopg.Connection, country: str = "CN", *, options: MatchSettings | None = None
+    connection: psycopg.Connection, country: str = COUNTRY, *, options: MatchSettings | None = None
 ) -> str | None:
     """Why `match_patents` would match anew; None when it would find all unchanged."""
     made_from = inputs(connection, country, options or MatchSettings())

@@ -1,10 +1,7 @@
 """Which prefectures make up which urban agglomeration, and what the place codes of surveys mean.
 
-The shipped list holds 19 official clusters and two city regions; the paper's own list of 21 is not
-public. The United Kingdom is one agglomeration of all its regions, since a pair of industries is
-measured there in the country as a whole. Eight Chinese prefectures are claimed twice: the explicit
-column `assigned` gives each to the claimant with a core city in the prefecture's own province,
-else to the one that claims it whole.
+Where plans claim a prefecture twice, the explicit column `assigned` says which of them has it. A
+country that is measured as a whole is one agglomeration of all its areas.
 """
 
 from __future__ import annotations
@@ -15,22 +12,20 @@ import pandas as pd
 
 from coagg.errors import CoaggError
 from coagg.etl.files.csv_tables import as_bool, read_table
-from coagg.etl.reference.boundaries import DATA
-
-UNITED_KINGDOM = DATA / "agglomerations" / "united_kingdom.csv"
-SHIPPED = DATA / "agglomerations" / "agglomerations.csv"
-PLACE_CODES = DATA / "codes" / "cn_place_codes.csv"
+from coagg.settings import COUNTRY
 
 KEY = ["country", "agglomeration_code"]
 NAMES = ["name", "name_en", "basis", "confidence"]
 COLUMNS = [*KEY, *NAMES, "prefecture_code", "core", "coverage", "assigned", "rule"]
 
 
-def read_agglomerations(path: Path, prefectures: set[tuple[str, str]]) -> pd.DataFrame:
+def read_agglomerations(
+    path: Path, prefectures: set[tuple[str, str]], country: str = COUNTRY
+) -> pd.DataFrame:
     """Members of urban agglomerations, columns `COLUMNS`, one row a member prefecture.
 
-    The csv needs agglomeration_code, name and prefecture_code; country (CN), name_en, basis,
-    confidence, core (false), coverage (whole), assigned (true) and rule are optional.
+    The csv needs agglomeration_code, name and prefecture_code; country (`country`), name_en,
+    basis, confidence, core (false), coverage (whole), assigned (true) and rule are optional.
     `prefectures` are the known (country, prefecture_code).
 
     Raises CoaggError naming line and value for an unknown prefecture, one that is listed twice or
@@ -41,7 +36,7 @@ def read_agglomerations(path: Path, prefectures: set[tuple[str, str]]) -> pd.Dat
         path,
         ["agglomeration_code", "name", "prefecture_code"],
         {
-            "country": "CN",
+            "country": country,
             "name_en": "",
             "basis": "",
             "confidence": "",
@@ -56,24 +51,25 @@ def read_agglomerations(path: Path, prefectures: set[tuple[str, str]]) -> pd.Dat
     for line, coverage in table["coverage"].items():
         if coverage not in ("whole", "part"):
             raise CoaggError(f"{path} line {line}: coverage is {coverage!r}; write whole or part")
-    for line, country, code in table[["country", "prefecture_code"]].itertuples():
-        if (country, code) not in prefectures:
+    for line, where, code in table[["country", "prefecture_code"]].itertuples():
+        if (where, code) not in prefectures:
+            known = sorted(known for of, known in prefectures if of == where)[:3]
             raise CoaggError(
-                f"{path} line {line}: {code} is no prefecture of {country}; "
-                "codes are those of reference.prefecture (1100 for Beijing, 429004 for Xiantao)"
+                f"{path} line {line}: {code} is no prefecture of {where}; codes are those of "
+                f"reference.prefecture ({', '.join(known) or 'none is loaded'} ...)"
             )
     _refuse_repeats(path, table)
     return table
 
 
-def read_place_codes() -> pd.DataFrame:
-    """Place codes 1998-2024, one row a code and span of years.
+def read_place_codes(path: Path) -> pd.DataFrame:
+    """Place codes, one row a code and span of years.
 
     Columns place_code, name, first_year, last_year, candidates, rule, prefecture_code; candidates
     are all prefectures of today the code may mean, joined by ';'.
     """
     return read_table(
-        PLACE_CODES,
+        path,
         ["place_code", "name", "first_year", "last_year", "candidates", "rule"],
         {"prefecture_code": ""},
     )

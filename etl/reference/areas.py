@@ -21,8 +21,8 @@ import shapely
 
 from coagg.errors import CoaggError
 from coagg.etl.files import limits
-from coagg.etl.files.csv_tables import read_table
-from coagg.etl.reference.boundaries import DATA, Finding
+from coagg.etl.reference import countries
+from coagg.etl.reference.boundaries import Finding
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -292,9 +292,8 @@ def _of_countries(
 
 
 def _country_names() -> Any:
-    table = read_table(DATA / "codes" / "country_names.csv", ["country", "name"], {})
-    known = {name.casefold(): code for code, name in zip(table.country, table.name, strict=True)}
-    return lambda text: known.get(text.casefold(), text)
+    known = {name: one.code for one in countries.every() for name in one.names}
+    return lambda text: known.get(countries.plain(text), text)
 
 
 def _codes(path: Path, frame: gpd.GeoDataFrame) -> pd.Series:

@@ -10,12 +10,7 @@ import pandas as pd
 
 from coagg.errors import CoaggError
 from coagg.etl.files.csv_tables import as_bool, read_table
-from coagg.etl.reference.boundaries import DATA
-
-CLASSIFICATIONS = DATA / "classifications"
-CONCORDANCES = DATA / "concordances"
-# GB/T 4754-1994 is not to be had freely: whoever has it gives it as a csv file.
-NAMES = ("gbt4754_1994", "gbt4754_2002", "gbt4754_2011", "gbt4754_2017", "uksic2007")
+from coagg.etl.reference import countries
 
 INDUSTRY_COLUMNS = [
     "classification",
@@ -37,41 +32,50 @@ CONCORDANCE_COLUMNS = [
     "basis",
     "source",
 ]
-CODE = re.compile(r"[A-Z]|[0-9]{2,5}")
+CODE = "[A-Z]|[0-9]{2,6}"
 WEIGHT_TOLERANCE = 1e-6
 
 
-def read_classification(path: Path, classification: str) -> pd.DataFrame:
+def read_classification(path: Path, classification: str | countries.Classification) -> pd.DataFrame:
     """Codes of one classification, columns `INDUSTRY_COLUMNS`.
 
-    The csv needs industry_code (section letter, or two to five digits) and name; section and
-    name_en are optional. The level is the length of the code; the parent is the longest shorter
-    code it starts with, of a division its section.
+    The csv needs industry_code and name; section and name_en are optional. A code is a section (the
+    code that its own column section names, a letter), or two to six digits; a description may state
+    other forms. The level is the length of the code, of a section 1; the parent is the longest
+    shorter code it starts with, of a division its section.
 
-    Raises CoaggError for a name not in `NAMES`, a code that is none (a lost leading zero, say) or
-    stands twice.
+    Raises CoaggError for a name that no country has, a code that is none (a lost leading zero,
+    say) or stands twice.
     """
-    if classification not in NAMES:
-        raise CoaggError(
-            f"{path}: {classification!r} is no classification; known are {', '.join(NAMES)}"
-        )
+    if isinstance(classification, str):
+        try:
+            classification = countries.classification(classification)
+        except CoaggError as fault:
+            raise CoaggError(f"{path}: {fault}") from None
     table = read_table(path, ["industry_code", "name"], {"section": "", "name_en": ""})
-    for line, code in table["industry_code"].items():
-        if not CODE.fullmatch(code):
+    form = re.compile(classification.code or CODE)
+    section = table["industry_code"] == table["section"]
+    lengths = {1, *(classification.digits or range(1, 100))}
+    for line, code in table.loc[~section, "industry_code"].items():
+        if not form.fullmatch(code) or len(code) not in lengths:
+            known = ", ".join(map(str, classification.digits)) or "two to six"
             raise CoaggError(
                 f"{path} line {line}: {code!r} is no industry code; "
-                "codes are text of two to five digits with leading zeros, or a section letter"
+                f"codes are text of {known} digits with leading zeros, or a section letter"
+                if classification.code is None
+                else f"{path} line {line}: {code!r} is no industry code: {classification.name} has "
+                f"codes of the form {classification.code}"
             )
     twice = table[table.duplicated("industry_code")]
     if len(twice):
         raise CoaggError(
             f"{path} line {twice.index[0]}: code {twice.iloc[0]['industry_code']} stands twice"
         )
-    known = set(table["industry_code"])
-    table["classification"] = classification
-    table["level"] = table["industry_code"].str.len()
+    known_codes = set(table["industry_code"])
+    table["classification"] = classification.name
+    table["level"] = table["industry_code"].str.len().where(~section, 1)
     table["parent_code"] = [
-        _parent(code, section, known)
+        _parent(code, section, known_codes)
         for code, section in zip(table["industry_code"], table["section"], strict=True)
     ]
     return table[INDUSTRY_COLUMNS].sort_values("level", kind="stable", ignore_index=True)
@@ -90,10 +94,11 @@ def read_concordance(path: Path, codes: dict[str, set[str]]) -> pd.DataFrame:
     to one.
     """
     from_classification, _, to_classification = path.stem.partition("_to_")
+    known = [name for one in countries.every() for name in one.classification_names]
     for name in (from_classification, to_classification):
-        if name not in NAMES:
+        if name not in known:
             raise CoaggError(
-                f"{path}: a concordance is named FROM_to_TO.csv, with two of {', '.join(NAMES)}"
+                f"{path}: a concordance is named FROM_to_TO.csv, with two of {', '.join(known)}"
             )
         if name not in codes:
             raise CoaggError(f"{path}: {name} is not loaded; load that classification first")
@@ -131,7 +136,7 @@ def read_concordance(path: Path, codes: dict[str, set[str]]) -> pd.DataFrame:
 
 def _parent(code: str, section: str, known: set[str]) -> str | None:
     shorter = [code[:length] for length in range(len(code) - 1, 1, -1)]
-    above = [*shorter, section] if code.isdigit() else []
+    above = [*shorter, section] if code != section else []
     return next((parent for parent in above if parent in known), None)
 
 

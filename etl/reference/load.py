@@ -21,10 +21,17 @@ from coagg.database import sql_text
 from coagg.database.fingerprint import digest, rows_hash
 from coagg.errors import CoaggError
 from coagg.etl.files import csv_tables
-from coagg.etl.reference import REFERENCE_CODE, areas, boundaries, classifications, load_areas
+from coagg.etl.reference import (
+    REFERENCE_CODE,
+    areas,
+    boundaries,
+    classifications,
+    countries,
+    load_areas,
+)
 from coagg.etl.reference import agglomerations as members
 from coagg.etl.reference.boundaries import Finding
-from coagg.settings import SQL
+from coagg.settings import COUNTRY, SQL
 
 RULES = SQL / "transforms" / "reference"
 # translations between classifications are worked out once, when all is loaded
@@ -52,6 +59,9 @@ class ReferenceReport:
         ]
 
 
+AREAS = "areas"  # a source that is kept under the names of its countries
+
+
 @dataclass(frozen=True)
 class _Source:
     """A part of the reference data: its name, its files, the rules it runs, how to load it."""
@@ -61,6 +71,7 @@ class _Source:
     rules: Sequence[str]
     load: Callable[[psycopg.Connection], list[Finding]]
     asked: bool = False  # whether the caller named the file
+    own: bool = False  # whether it is another file than that of the country's folder
     choices: Mapping[str, str] = field(default_factory=dict)  # what the caller said of the file
 
     def sha256(self) -> str:
@@ -69,29 +80,32 @@ class _Source:
         return digest([REFERENCE_CODE, files, rules, *([self.choices] if self.choices else [])])
 
     def origin(self) -> str:
-        shipped = all(boundaries.DATA in path.resolve().parents for path in self.files)
-        return SHIPPED_FILE if shipped else OWN_FILE
+        """Whether its files are those of the country's folder, or a user's own in their place."""
+        return OWN_FILE if self.own else SHIPPED_FILE
 
 
 def load_reference(
     connection: psycopg.Connection,
     *,
+    only: Sequence[str] | None = None,
     agglomerations: Path | None = None,
     area_choices: areas.AreaChoices | None = None,
     own_classifications: Mapping[str, Path] | None = None,
     own_concordances: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> ReferenceReport:
-    """Load the shipped reference data, and the user's own where given, in one transaction.
+    """Load countries from their folders, and the user's own files where given, in one transaction.
 
-    `agglomerations` is a csv in the form of etl/data/agglomerations/agglomerations.csv, in place of
-    the shipped one, or a vector file of areas, of which `area_choices` says what its columns do
-    not (`coagg.etl.reference.areas`); `own_classifications` maps a name (gbt4754_1994) to a csv of
-    its codes; `own_concordances` are files named <from>_to_<to>.csv. What is not given stays as it
-    is loaded; to return to a shipped file, give its path. On a connection that is in a transaction
-    already, the caller commits.
+    `only` are the codes of countries; default: those that every data base holds
+    (`countries.at_once`) and those that are loaded by now. `agglomerations` is a csv in the form of
+    agglomerations.csv, in place of those of the countries it names, or a vector file of areas, of
+    which `area_choices` says what its columns do not (`coagg.etl.reference.areas`).
+    `own_classifications` maps a name that a country describes to a csv of its codes;
+    `own_concordances` are files named <from>_to_<to>.csv. What is not given stays as it is loaded;
+    to return to the file of a country's folder, give its path. On a connection that is in a
+    transaction already, the caller commits.
 
-    Raises CoaggError naming file and line when an own file is faulty; then nothing is changed.
+    Raises CoaggError naming file and line when a file is faulty; then nothing is changed.
     """
     begun = time.perf_counter()
     loaded: dict[str, list[Finding]] = {}
@@ -99,7 +113,11 @@ def load_reference(
     sources = [
         (source, source.sha256())
         for source in _sources(
-            agglomerations, own_classifications or {}, own_concordances, area_choices
+            _wanted(connection, only),
+            agglomerations,
+            own_classifications or {},
+            own_concordances,
+            area_choices,
         )
     ]
     with connection.transaction():
@@ -108,7 +126,9 @@ def load_reference(
         held = _held(connection)
         for source, sha256 in sources:
             held_sha256, held_own = held.get(source.name, ("", False))
-            dissolve = source.name == "agglomerations" and "prefectures" in loaded
+            dissolve = source.name.replace("agglomerations", "prefectures") in loaded
+            if source.name == AREAS and any(sha256 == one for one, _ in held.values()):
+                held_sha256 = sha256
             if sha256 == held_sha256 or (held_own and not source.asked):
                 unchanged.append(source.name)
                 if dissolve and held_sha256:
@@ -120,8 +140,12 @@ def load_reference(
                 database.run_file(connection, RULES / "00_incoming.sql")
                 connection.execute(TRANSLATIONS, ("later",))
             findings = source.load(connection)
-            loaded[source.name] = findings
-            _write_report(connection, source, sha256, findings)
+            for name in _reported(connection, source):
+                loaded[name] = findings
+                _write_report(connection, name, source, sha256, findings)
+        connection.execute(
+            "UPDATE reference.country SET home = NOT home WHERE home <> (country = %s)", (COUNTRY,)
+        )
         if loaded:
             connection.execute(TRANSLATIONS, ("",))
             connection.execute("SELECT reference.keep_translations()")
@@ -137,7 +161,7 @@ def pending(connection: psycopg.Connection) -> list[str]:
         connection.rollback()
     return [
         source.name
-        for source in _sources(None, {}, ())
+        for source in _sources(_wanted(connection, None), None, {}, ())
         if not held.get(source.name, ("", False))[1]
         and held.get(source.name, ("", False))[0] != source.sha256()
     ]
@@ -186,41 +210,68 @@ def cleaning_inputs(
             "FROM reference.prefecture_code WHERE country = %s)",
             (country, survey_year, country),
         ),
+        # those of other countries are not asked
         "industry codes": rows_hash(
             connection,
-            "SELECT classification, industry_code FROM reference.industry WHERE level > 1",
+            "SELECT classification, industry_code FROM reference.industry "
+            "WHERE level > 1 AND classification = ANY(string_to_array(%s, ' '))",
+            (" ".join(countries.of(country).classification_names),),
         ),
     }
 
 
+def held_countries(connection: psycopg.Connection) -> list[str]:
+    """Codes of the countries whose areas are loaded; none where there is no schema yet."""
+    try:
+        rows = connection.execute("SELECT country FROM reference.country ORDER BY 1").fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        connection.rollback()
+        return []
+    return [code for (code,) in rows]
+
+
+def _wanted(connection: psycopg.Connection, only: Sequence[str] | None) -> list[countries.Country]:
+    if only is None:
+        folders = countries.folders()
+        held = [code for code in held_countries(connection) if code in folders]
+        only = sorted({*countries.at_once(), *held})
+    return [countries.of(code) for code in only]
+
+
 def _sources(
+    wanted: Sequence[countries.Country],
     agglomerations: Path | None,
     own: Mapping[str, Path],
     own_concordances: Sequence[Path],
     area_choices: areas.AreaChoices | None = None,
 ) -> list[_Source]:
-    prefectures = [boundaries.CN_PREFECTURES, boundaries.CN_NAMES, boundaries.GB_REGIONS]
-    places = agglomerations or members.SHIPPED
-    if area_choices and area_choices.given() and not areas.is_vector(places):
+    found = [_areas_source(country) for country in wanted]
+    for country in wanted:
+        found += _place_codes_source(country)
+    lists = {country.code: country.agglomerations for country in wanted}
+    vector = agglomerations if agglomerations and areas.is_vector(agglomerations) else None
+    if area_choices and area_choices.given() and not vector:
         said = ", ".join(f"--area-{name}" for name in area_choices.given())
-        raise CoaggError(f"{said}: of a vector file only, and {places} is a list of members")
-    found = [
-        _Source("prefectures", prefectures, ["10_prefectures.sql"], _load_prefectures),
-        _Source("place codes", [members.PLACE_CODES], ["20_place_codes.sql"], _load_place_codes),
-        _area_source(places, area_choices or areas.AreaChoices())
-        if areas.is_vector(places)
-        else _Source(
-            "agglomerations",
-            [places, members.UNITED_KINGDOM],
-            ["30_agglomerations.sql", "40_dissolve.sql"],
-            lambda connection: _load_agglomerations(connection, places),
-            asked=agglomerations is not None,
-        ),
-    ]
-    shipped = {path.stem: path for path in sorted(classifications.CLASSIFICATIONS.glob("*.csv"))}
-    for name, path in {**shipped, **own}.items():
-        found.append(_classification_source(name, path, asked=name in own))
-    links = {path.stem: path for path in sorted(classifications.CONCORDANCES.glob("*.csv"))}
+        raise CoaggError(f"{said}: of a vector file only; name one with --agglomerations")
+    named = _countries_of(agglomerations) if agglomerations and not vector else []
+    for code in sorted({*lists, *named}):
+        path = agglomerations if agglomerations and code in named else lists[code]
+        shipped = countries.of(code).agglomerations
+        if path != shipped or path.is_file():
+            asked = path == agglomerations
+            is_own = asked and path.resolve() != shipped.resolve()
+            found.append(_agglomerations_source(code, path, asked=asked, own=is_own))
+    if vector:
+        found.append(_area_source(vector, area_choices or areas.AreaChoices()))
+    shared: set[str] = {*own}  # countries may share one; the first has it
+    for country in wanted:
+        for one in country.classifications:
+            if one.file.is_file() and one.name not in shared:
+                shared.add(one.name)
+                found.append(_classification_source(one, one.file, asked=False))
+    for name, path in own.items():
+        found.append(_classification_source(_described(name, path), path, asked=True))
+    links = {path.stem: path for country in wanted for path in country.concordances}
     given = {path.stem: path for path in own_concordances}
     for name, path in {**links, **given}.items():
         found.append(_concordance_source(name, path, asked=name in given))
@@ -236,17 +287,43 @@ def _area_source(path: Path, choices: areas.AreaChoices) -> _Source:
         _copy(connection, "incoming_area", table)
         return [*findings, *load_areas.place_areas(connection, path)]
 
-    return _Source("agglomerations", [path], ["35_areas.sql"], load, True, choices.given())
+    return _Source(
+        AREAS, [path], ["35_areas.sql"], load, asked=True, own=True, choices=choices.given()
+    )
 
 
-def _classification_source(name: str, path: Path, *, asked: bool) -> _Source:
+def _described(name: str, path: Path) -> countries.Classification:
+    try:
+        return countries.classification(name)
+    except CoaggError as fault:
+        raise CoaggError(f"{path}: {fault}") from None
+
+
+def _countries_of(path: Path) -> list[str]:
+    """Countries that a list of agglomerations names."""
+    table = csv_tables.read_table(path, ["agglomeration_code"], {"country": COUNTRY})
+    named = sorted(set(table["country"]))
+    for line, code in table["country"].items():
+        if code not in countries.folders():
+            raise CoaggError(
+                f"{path} line {line}: country is {code!r}; known are "
+                f"{', '.join(countries.folders())}"
+            )
+    return named
+
+
+def _classification_source(
+    described: countries.Classification, path: Path, *, asked: bool
+) -> _Source:
     def load(connection: psycopg.Connection) -> list[Finding]:
-        table = classifications.read_classification(path, name)
+        table = classifications.read_classification(path, described)
         _copy(connection, "incoming_industry", table)
         database.run_file(connection, RULES / "50_industries.sql")
         return [Finding("codes", len(table))]
 
-    return _Source(f"classification {name}", [path], ["50_industries.sql"], load, asked)
+    own = path.resolve() != described.file.resolve()
+    name = f"classification {described.name}"
+    return _Source(name, [path], ["50_industries.sql"], load, asked, own)
 
 
 def _concordance_source(name: str, path: Path, *, asked: bool) -> _Source:
@@ -259,69 +336,105 @@ def _concordance_source(name: str, path: Path, *, asked: bool) -> _Source:
             Finding("doubtful links", int(table["doubtful"].sum())),
         ]
 
-    title = name.replace("_to_", " to ")
-    return _Source(f"concordance {title}", [path], ["60_concordances.sql"], load, asked)
+    title = f"concordance {name.replace('_to_', ' to ')}"
+    own = path.parent.name != "concordances" or path.parent.parent not in {
+        *countries.folders().values()
+    }
+    return _Source(title, [path], ["60_concordances.sql"], load, asked, own)
 
 
-def _load_prefectures(connection: psycopg.Connection) -> list[Finding]:
-    findings: list[Finding] = []
-    for read in (boundaries.read_prefectures, boundaries.read_regions):
-        frame, found = read()
+def _areas_source(country: countries.Country) -> _Source:
+    """The country itself and its areas."""
+    files = [country.description, country.areas.file]
+    files += [country.areas.names] if country.areas.names else []
+
+    def load(connection: psycopg.Connection) -> list[Finding]:
+        frame, findings = boundaries.read_prefectures(country)
         table = pd.DataFrame(frame.drop(columns="geometry"))
         table["geom"] = frame.geometry.to_wkb(hex=True, include_srid=True)
         _copy(connection, "incoming_prefecture", table)
-        findings += [*found, Finding(f"{table['country'].iloc[0]} areas", len(table))]
-    database.run_file(connection, RULES / "10_prefectures.sql")
-    pieces = connection.execute("SELECT count(*) FROM reference.prefecture_piece").fetchone()
-    assert pieces is not None
-    return [*findings, Finding("pieces", pieces[0])]
+        connection.execute(
+            "INSERT INTO pg_temp.incoming_country VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                country.code, country.name, *countries.box(country.code),
+                list(country.datums), country.datum,
+                list(country.classification_names), country.classification,
+            ),
+        )  # fmt: skip
+        database.run_file(connection, RULES / "05_country.sql")
+        database.run_file(connection, RULES / "10_prefectures.sql")
+        pieces = connection.execute(
+            "SELECT count(*) FROM reference.prefecture_piece WHERE country = %s", (country.code,)
+        ).fetchone()
+        assert pieces is not None
+        areas = Finding(f"{country.code} areas", len(table))
+        return [*findings, areas, Finding("pieces", pieces[0])]
+
+    rules = ["05_country.sql", "10_prefectures.sql"]
+    return _Source(f"prefectures {country.code}", files, rules, load)
 
 
-def _load_place_codes(connection: psycopg.Connection) -> list[Finding]:
-    table = members.read_place_codes()
-    table.insert(0, "country", "CN")
-    table["candidates"] = "{" + table["candidates"].str.replace(";", ",") + "}"
-    _copy(connection, "incoming_place_code", table)
-    database.run_file(connection, RULES / "20_place_codes.sql")
-    open_codes = table.loc[table["prefecture_code"] == "", "place_code"]
-    return [
-        Finding("codes", table["place_code"].nunique()),
-        Finding("codes that may mean several", len(open_codes), ", ".join(open_codes)),
-    ]
+def _place_codes_source(country: countries.Country) -> list[_Source]:
+    """What the place codes of firms mean: a file, or the codes of the areas themselves."""
+    if country.place_codes.is_file():
+        files = [country.place_codes]
+    elif country.areas.place_codes:
+        files = [country.description, country.areas.file]
+    else:
+        return []
+
+    def load(connection: psycopg.Connection) -> list[Finding]:
+        if country.place_codes.is_file():
+            table = members.read_place_codes(country.place_codes)
+        else:
+            areas = connection.execute(
+                "SELECT prefecture_code, name FROM reference.prefecture WHERE country = %s",
+                (country.code,),
+            ).fetchall()
+            table = pd.DataFrame(areas, columns=["place_code", "name"])
+            table["first_year"] = table["last_year"] = "2000"
+            table["rule"] = "same"
+            table["candidates"] = table["prefecture_code"] = table["place_code"]
+        table.insert(0, "country", country.code)
+        table["candidates"] = "{" + table["candidates"].str.replace(";", ",") + "}"
+        _copy(connection, "incoming_place_code", table)
+        database.run_file(connection, RULES / "20_place_codes.sql")
+        open_codes = table.loc[table["prefecture_code"] == "", "place_code"]
+        return [
+            Finding("codes", table["place_code"].nunique()),
+            Finding("codes that may mean several", len(open_codes), ", ".join(open_codes)),
+        ]
+
+    return [_Source(f"place codes {country.code}", files, ["20_place_codes.sql"], load)]
 
 
-def _load_agglomerations(connection: psycopg.Connection, path: Path) -> list[Finding]:
-    known = connection.execute("SELECT country, prefecture_code FROM reference.prefecture")
-    known_areas = set(known.fetchall())
-    table = members.read_agglomerations(path, known_areas)
-    # countries that the list does not name keep theirs; the shipped list puts all back
-    kept = connection.execute("SELECT DISTINCT country FROM reference.agglomeration").fetchall()
-    stay = set(table["country"])
-    stay |= set() if path == members.SHIPPED else {country for (country,) in kept}
-    for shipped in (members.SHIPPED, members.UNITED_KINGDOM):
-        further = members.read_agglomerations(shipped, known_areas)
-        table = pd.concat([table, further[~further["country"].isin(stay)]], ignore_index=True)
-    _copy(connection, "incoming_member", table)
-    database.run_file(connection, RULES / "30_agglomerations.sql")
-    database.run_file(connection, RULES / "40_dissolve.sql")
-    twice = table[table.duplicated(["country", "prefecture_code"], keep=False)]
-    part = table[(table["coverage"] == "part") & table["assigned"]]
-    counts = []
-    for country, held, assigned in connection.execute(
-        "SELECT country, count(DISTINCT agglomeration_code), count(*) FILTER (WHERE assigned) "
-        "FROM reference.agglomeration_member GROUP BY country ORDER BY country"
-    ).fetchall():
-        counts.append(Finding(f"{country} agglomerations", held))
-        counts.append(Finding(f"{country} members", assigned))
-    return [
-        *counts,
-        Finding(
-            "prefectures claimed twice",
-            twice["prefecture_code"].nunique(),
-            ", ".join(sorted(set(twice["prefecture_code"]))),
-        ),
-        Finding("members in part, taken whole", len(part), ", ".join(part["prefecture_code"])),
-    ]
+def _agglomerations_source(country: str, path: Path, *, asked: bool, own: bool) -> _Source:
+    def load(connection: psycopg.Connection) -> list[Finding]:
+        known = connection.execute("SELECT country, prefecture_code FROM reference.prefecture")
+        table = members.read_agglomerations(path, set(known.fetchall()), *(
+            () if asked else (country,)
+        ))  # fmt: skip
+        table = table[table["country"] == country]
+        if table.empty:
+            raise CoaggError(f"{path}: names no agglomeration of {country}")
+        _copy(connection, "incoming_member", table)
+        database.run_file(connection, RULES / "30_agglomerations.sql")
+        database.run_file(connection, RULES / "40_dissolve.sql")
+        twice = table[table.duplicated(["country", "prefecture_code"], keep=False)]
+        part = table[(table["coverage"] == "part") & table["assigned"]]
+        return [
+            Finding(f"{country} agglomerations", table["agglomeration_code"].nunique()),
+            Finding(f"{country} members", int(table["assigned"].sum())),
+            Finding(
+                "prefectures claimed twice",
+                twice["prefecture_code"].nunique(),
+                ", ".join(sorted(set(twice["prefecture_code"]))),
+            ),
+            Finding("members in part, taken whole", len(part), ", ".join(part["prefecture_code"])),
+        ]
+
+    rules = ["30_agglomerations.sql", "40_dissolve.sql"]
+    return _Source(f"agglomerations {country}", [path], rules, load, asked, own)
 
 
 def _held(connection: psycopg.Connection) -> dict[str, tuple[str, bool]]:
@@ -335,10 +448,22 @@ def _held(connection: psycopg.Connection) -> dict[str, tuple[str, bool]]:
     return {source: (sha256, own) for source, sha256, own in rows}
 
 
+def _reported(connection: psycopg.Connection, source: _Source) -> list[str]:
+    """Under which names a source is kept: areas under those of the countries they lie in."""
+    if source.name != AREAS:
+        return [source.name]
+    found = connection.execute("SELECT DISTINCT country FROM pg_temp.incoming_area ORDER BY 1")
+    return [f"agglomerations {country}" for (country,) in found.fetchall()]
+
+
 def _write_report(
-    connection: psycopg.Connection, source: _Source, sha256: str, findings: Iterable[Finding]
+    connection: psycopg.Connection,
+    name: str,
+    source: _Source,
+    sha256: str,
+    findings: Iterable[Finding],
 ) -> None:
-    connection.execute("DELETE FROM reference.load_report WHERE source = %s", (source.name,))
+    connection.execute("DELETE FROM reference.load_report WHERE source = %s", (name,))
     facts = [
         Finding("sha256", None, sha256),
         Finding("file", None, source.origin()),
@@ -348,7 +473,7 @@ def _write_report(
         cursor.executemany(
             "INSERT INTO reference.load_report (source, item, count, detail) "
             "VALUES (%s, %s, %s, %s)",
-            [(source.name, fact.item, fact.count, fact.detail) for fact in facts],
+            [(name, fact.item, fact.count, fact.detail) for fact in facts],
         )
 
 

@@ -1,4 +1,24 @@
--- How a survey year takes the place of the one before.
+-- How a country gets its place, and how a survey year takes the place of the one before.
+
+CREATE OR REPLACE FUNCTION clean.add_country(in_country text)
+RETURNS void LANGUAGE plpgsql AS $$
+-- The partition of clean.firm that holds a country's years; made when the country is loaded, aside
+-- and then attached, so that readers are not held up.
+DECLARE
+    parent text := 'firm_' || lower(in_country);
+BEGIN
+    IF in_country !~ '^[A-Z]{2}$' THEN
+        RAISE EXCEPTION 'country % is no code of two capital letters', in_country;
+    END IF;
+    IF to_regclass('clean.' || quote_ident(parent)) IS NULL THEN
+        EXECUTE format('CREATE TABLE clean.%I (LIKE clean.firm INCLUDING DEFAULTS INCLUDING GENERATED '
+            'INCLUDING COMMENTS) PARTITION BY LIST (survey_year)', parent);
+        EXECUTE format('ALTER TABLE clean.firm ATTACH PARTITION clean.%I FOR VALUES IN (%L)',
+            parent, in_country);
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION clean.add_country(text) IS 'Make the partition of clean.firm that holds the years of a country.';
 
 CREATE OR REPLACE FUNCTION clean.publish_year(
     in_country text, in_survey_year integer, in_partition text

@@ -171,7 +171,7 @@ LEFT JOIN reference.industry AS i
     ON f.classification = i.classification AND f.industry = i.industry_code;
 COMMENT ON VIEW clean.firm_located IS 'Firms with the names of their industry and prefecture and their urban agglomeration (null outside all): for maps and ad-hoc questions.';
 COMMENT ON COLUMN clean.firm_located.firm_key IS 'Integer key made of country, survey year and row number, unique over all; below 2^53, so that every program keeps it exactly.';
-COMMENT ON COLUMN clean.firm_located.country IS 'Country code, CN or GB.';
+COMMENT ON COLUMN clean.firm_located.country IS 'Country code.';
 COMMENT ON COLUMN clean.firm_located.survey_year IS 'Survey year.';
 COMMENT ON COLUMN clean.firm_located.row_number IS 'Number of the data row in the file.';
 COMMENT ON COLUMN clean.firm_located.firm_id IS 'Code of the legal person.';

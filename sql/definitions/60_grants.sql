@@ -12,6 +12,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ops, clean FROM public;
 -- nothing of the caller's stands in for them.
 ALTER FUNCTION clean.publish_year(text, integer, text) SECURITY DEFINER;
 ALTER FUNCTION clean.publish_year(text, integer, text) SET search_path = pg_catalog;
+ALTER FUNCTION clean.add_country(text) SECURITY DEFINER;
+ALTER FUNCTION clean.add_country(text) SET search_path = pg_catalog;
 ALTER FUNCTION clean.publish_rows(text, integer, text) SECURITY DEFINER;
 ALTER FUNCTION clean.publish_rows(text, integer, text) SET search_path = pg_catalog;
 

@@ -8,7 +8,7 @@ WITH latest AS MATERIALIZED (
         u.survey_year
     FROM coagglomeration.unit AS u
     INNER JOIN coagglomeration.measurement AS m ON u.measurement_id = m.measurement_id
-    WHERE u.country = 'CN'
+    WHERE u.country = (SELECT c.country FROM reference.country AS c WHERE c.home)
     ORDER BY u.measurement_id DESC, u.survey_year DESC
     LIMIT 1
 )

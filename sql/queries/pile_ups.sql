@@ -11,8 +11,11 @@ SELECT
 FROM clean.firm_located
 WHERE
     flags @> '{pile_up}'
-    AND country = 'CN'
-    AND survey_year = (SELECT max(survey_year) FROM clean.firm WHERE country = 'CN')
+    AND country = (SELECT c.country FROM reference.country AS c WHERE c.home)
+    AND survey_year = (
+        SELECT max(survey_year) FROM clean.firm
+        WHERE country = (SELECT c.country FROM reference.country AS c WHERE c.home)
+    )
 GROUP BY country, survey_year, lon, lat
 ORDER BY firms DESC, lon, lat
 LIMIT 100;

@@ -7,7 +7,7 @@ WITH latest AS MATERIALIZED (
         country,
         survey_year
     FROM coagglomeration.unit
-    WHERE country = 'CN'
+    WHERE country = (SELECT c.country FROM reference.country AS c WHERE c.home)
     ORDER BY finished_at DESC, measurement_id DESC, survey_year DESC
     LIMIT 1
 ),

@@ -11,8 +11,11 @@ SELECT
 FROM clean.firm
 WHERE
     own_prefecture_code IS NOT NULL
-    AND country = 'CN'
-    AND survey_year = (SELECT max(survey_year) FROM clean.firm WHERE country = 'CN')
+    AND country = (SELECT c.country FROM reference.country AS c WHERE c.home)
+    AND survey_year = (
+        SELECT max(survey_year) FROM clean.firm
+        WHERE country = (SELECT c.country FROM reference.country AS c WHERE c.home)
+    )
 GROUP BY country, survey_year, own_prefecture_code
 ORDER BY strayed DESC, own_prefecture_code
 LIMIT 100;

@@ -8,19 +8,20 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from coagg.etl.reference.agglomerations import SHIPPED, read_agglomerations
-from coagg.etl.reference.boundaries import read_prefectures, read_regions
+from coagg.etl.reference import countries
+from coagg.etl.reference.agglomerations import read_agglomerations
+from coagg.etl.reference.boundaries import read_prefectures
 from coagg.simulation.economy import write_economy
 
 
 @pytest.fixture(scope="session")
 def areas() -> tuple[gpd.GeoDataFrame, pd.DataFrame, gpd.GeoDataFrame]:
     """Prefectures, members of agglomerations, British regions: what `write_economy` wants."""
-    prefectures, _ = read_prefectures()
-    regions, _ = read_regions()
-    members = pd.read_csv(SHIPPED, dtype=str, keep_default_na=False)
+    prefectures, _ = read_prefectures("CN")
+    regions, _ = read_prefectures("GB")
+    members = pd.read_csv(countries.of("CN").agglomerations, dtype=str, keep_default_na=False)
     known = set(zip(members.country, members.prefecture_code, strict=True))
-    members = read_agglomerations(SHIPPED, known)
+    members = read_agglomerations(countries.of("CN").agglomerations, known)
     return prefectures, members[members.assigned & (members.country == "CN")], regions
 
 

@@ -18,6 +18,7 @@ from coagg.etl.firms import degrees as firm_degrees
 from coagg.etl.firms import ids as firm_ids
 from coagg.etl.firms import layouts, scan, systems
 from coagg.etl.firms.inspect.sample import SampledRows
+from coagg.etl.reference import countries as known_countries
 
 FOUNDED = (1800, 2100)
 FINE = 3  # decimals of degrees that are a point
@@ -84,7 +85,7 @@ def values_of(
     judged = firm_ids.judge(text)
     blank = firm_values.as_mask(pc.match_substring_regex(text, r"\s|\pL{12}"))
     different = pc.count_distinct(text).as_py() / stated
-    countries = firm_values.by_unique(text, lambda one: one.casefold() in country_names)
+    countries = firm_values.by_unique(text, lambda one: known_countries.plain(one) in country_names)
     places = firm_values.by_unique(text, lambda one: _is_place(one, place_codes))
     shares = {
         "number": number.mean(),
@@ -152,6 +153,4 @@ def place_codes(connection: psycopg.Connection) -> frozenset[str]:
 @cache
 def country_names() -> frozenset[str]:
     """Words for the countries that are known, in lower case."""
-    from coagg.etl.firms.countries import names
-
-    return frozenset(name for country in systems.countries() for name in names(country))
+    return frozenset(name for one in known_countries.every() for name in one.names)

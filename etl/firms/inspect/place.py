@@ -11,6 +11,7 @@ from coagg.etl import coordinates
 from coagg.etl.firms import crs_proposal, datum_check, layouts, systems
 from coagg.etl.firms.inspect.evidence import Values, mapping_of
 from coagg.etl.firms.inspect.sample import SampledRows
+from coagg.etl.reference import load as reference
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def locate(
     tried = _tried(connection, sample, values, columns, survey_year, country, datum)
     known_from = "stated"
     if country is None:
-        country, known_from = _country(tried, said)
+        country, known_from = _country(tried, said, _loaded(connection))
     return Located(tried, country, known_from, datum or _datum(tried, country, said))
 
 
@@ -69,7 +70,7 @@ def _tried(
     metres = shares["metres"] > shares["degrees"] and lon != lat
     mapping = mapping_of({name: columns.get(name) for name in ("lon", "lat", "place_code")})
     found: list[systems.Fit] = []
-    for one in [country] if country else systems.countries():
+    for one in [country] if country else _loaded(connection):
         datums: Sequence[str] = systems.degree_datums(one)
         if metres and not datum:
             datums = crs_proposal.fitting(sample, mapping, one)
@@ -81,13 +82,23 @@ def _tried(
     return [fit for fit in found if fit.inside > 0] or found[:1]
 
 
-def _country(tried: list[systems.Fit], said: layouts.Mapping | None) -> tuple[str | None, str]:
+def _loaded(connection: psycopg.Connection) -> list[str]:
+    """Countries that the data base holds: points are held against their areas."""
+    held = reference.held_countries(connection)
+    return [code for code in systems.countries() if code in held]
+
+
+def _country(
+    tried: list[systems.Fit], said: layouts.Mapping | None, loaded: Sequence[str]
+) -> tuple[str | None, str]:
     good = systems.best(tried)
     if good:
         return good[0].country, f"a guess: {good[0].inside:.0%} of the points lie in it"
     if said is not None and said.country:
         return said.country, f"by layout {said.layout}"
-    return None, f"the points lie in none of {', '.join(systems.countries())}"
+    others = [code for code in systems.countries() if code not in loaded]
+    more = f"; {', '.join(others)} could be loaded (coagg load reference)" if others else ""
+    return None, f"the points lie in none of {', '.join(loaded)}{more}"
 
 
 def _datum(

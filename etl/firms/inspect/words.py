@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from pathlib import Path
 
 from coagg.etl.files.csv_tables import read_table
 from coagg.etl.firms import layouts
 from coagg.etl.firms.headers import nearest_header
-from coagg.etl.reference.boundaries import DATA
 
-WORDS = DATA / "codes" / "header_words.csv"
+WORDS = Path(__file__).resolve().parents[2] / "data" / "codes" / "header_words.csv"
 POINT = "point"  # a column that holds both coordinates
 SAME, PART, LIKE = 1.0, 0.7, 0.5
 _LIKE = 0.85

@@ -1,5 +1,5 @@
--- Rule: the place code names the firm's own prefecture in its survey year (six digits first, then
--- the first four; a year after the last with codes reads that last one's). A code that may mean
+-- Rule: the place code names the firm's own prefecture in its survey year (whole first, then its
+-- first digits, as many as the country says: of China four; a year after the last with codes reads that last one's). A code that may mean
 -- several prefectures is satisfied by any of them. The distance is stated for every firm outside.
 
 CREATE TEMP TABLE own_prefecture ON COMMIT DROP AS
@@ -29,7 +29,8 @@ SELECT
     coalesce(whole.candidates, short.candidates) AS candidates
 FROM (SELECT DISTINCT place_code FROM incoming_firm WHERE place_code IS NOT NULL) AS asked
 LEFT JOIN codes AS whole ON asked.place_code = whole.place_code
-LEFT JOIN codes AS short ON left(asked.place_code, 4) = short.place_code
+LEFT JOIN codes AS short
+    ON left(asked.place_code, ops.setting('place_code_digits')::integer) = short.place_code
 WHERE whole.place_code IS NOT NULL OR short.place_code IS NOT NULL;
 ANALYZE own_prefecture;
 

@@ -21,7 +21,8 @@ FROM (
         sample.place_code,
         written.key
     FROM datum_sample AS sample
-    CROSS JOIN LATERAL unnest(ARRAY[sample.place_code, left(sample.place_code, 4)]) AS written (key)
+    CROSS JOIN (SELECT ops.setting('place_code_digits')::integer AS digits) AS chosen
+    CROSS JOIN LATERAL unnest(ARRAY[sample.place_code, left(sample.place_code, chosen.digits)]) AS written (key)
     WHERE sample.place_code IS NOT NULL
 ) AS asked
 INNER JOIN reference.prefecture_code AS code ON asked.key = code.place_code

@@ -1,4 +1,4 @@
--- What ties j to k whatever the agglomeration: input-output, technology, the UK index.
+-- What ties j to k whatever the agglomeration: input-output, technology, the index of the instruments country.
 -- Settings: country, classification, tech (patents or output), io_table (empty: none),
 -- uk_measurement_id, uk_survey_year (empty: none).
 
@@ -120,7 +120,7 @@ INNER JOIN own ON p.j = own.industry
 LEFT JOIN together AS t ON p.j = t.j AND p.k = t.k;
 ANALYZE pg_temp.tech;
 
--- UK groups u of j and v of k, u <> v; weight: share of u that is j times share of v that is k
+-- Groups u of the instruments country (by default the UK) of j and v of k, u <> v; weight: share of u that is j times share of v that is k
 CREATE TEMPORARY TABLE uk_link ON COMMIT DROP AS
 SELECT
     from_code AS uk_group,
@@ -128,7 +128,8 @@ SELECT
     sum(weight) AS weight
 FROM reference.industry_translation
 WHERE
-    from_classification = 'uksic2007' AND to_classification = ops.setting('classification')
+    from_classification = current_setting('coagg.instrument_classification')
+    AND to_classification = ops.setting('classification')
     AND length(from_code) = 3
 GROUP BY from_code, left(to_code, 3);
 ANALYZE pg_temp.uk_link;
@@ -142,7 +143,8 @@ FROM coagglomeration.pair_index
 WHERE
     measurement_id = nullif(current_setting('coagg.uk_measurement_id'), '')::integer
     AND survey_year = nullif(current_setting('coagg.uk_survey_year'), '')::smallint
-    AND country = 'GB' AND agglomeration_code = 'UK';
+    AND country = ops.setting('instrument_country')
+    AND agglomeration_code = ops.setting('instrument_agglomeration');
 ANALYZE pg_temp.uk_pair;
 
 CREATE TEMPORARY TABLE uk ON COMMIT DROP AS

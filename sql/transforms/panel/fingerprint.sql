@@ -3,7 +3,7 @@
 -- is used counts: patents of the window and those they cite, firms of their matches, translations
 -- between the classifications at hand. Settings: measurement_id, country, survey_year,
 -- classification, window_years, io_table, uk_measurement_id, uk_survey_year (the last three empty:
--- none).
+-- none), instrument_country, instrument_agglomeration, instrument_classification.
 WITH setting AS MATERIALIZED (
     SELECT
         ops.setting('measurement_id')::integer AS measurement_id,
@@ -13,7 +13,10 @@ WITH setting AS MATERIALIZED (
         ops.setting('classification') AS classification,
         current_setting('coagg.io_table') AS io_table,
         nullif(current_setting('coagg.uk_measurement_id'), '')::integer AS uk_measurement_id,
-        nullif(current_setting('coagg.uk_survey_year'), '')::smallint AS uk_survey_year
+        nullif(current_setting('coagg.uk_survey_year'), '')::smallint AS uk_survey_year,
+        ops.setting('instrument_country') AS instrument_country,
+        ops.setting('instrument_agglomeration') AS instrument_agglomeration,
+        current_setting('coagg.instrument_classification') AS instrument_classification
 ),
 
 year_firm AS MATERIALIZED (
@@ -107,7 +110,7 @@ hashed AS (
     FROM coagglomeration.unit AS u
     INNER JOIN setting AS s
         ON u.measurement_id = s.uk_measurement_id AND u.survey_year = s.uk_survey_year
-    WHERE u.country = 'GB' AND u.agglomeration_code = 'UK'
+    WHERE u.country = s.instrument_country AND u.agglomeration_code = s.instrument_agglomeration
     UNION ALL
     SELECT
         'firms',
@@ -206,7 +209,7 @@ hashed AS (
         )
         OR (
             s.uk_measurement_id IS NOT NULL
-            AND t.from_classification = 'uksic2007' AND t.to_classification = s.classification
+            AND t.from_classification = s.instrument_classification AND t.to_classification = s.classification
         )
 )
 

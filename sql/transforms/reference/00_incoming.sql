@@ -1,8 +1,21 @@
 -- Where the files of reference data arrive: temporary, so a killed load leaves nothing.
 
-DROP TABLE IF EXISTS pg_temp.incoming_prefecture, pg_temp.incoming_place_code,
-pg_temp.incoming_member, pg_temp.incoming_area, pg_temp.incoming_industry,
-pg_temp.incoming_concordance;
+DROP TABLE IF EXISTS pg_temp.incoming_country, pg_temp.incoming_prefecture,
+pg_temp.incoming_place_code, pg_temp.incoming_member, pg_temp.incoming_area,
+pg_temp.incoming_industry, pg_temp.incoming_concordance;
+
+CREATE TEMP TABLE incoming_country (
+    country text NOT NULL,
+    name text NOT NULL,
+    west double precision NOT NULL,
+    south double precision NOT NULL,
+    east double precision NOT NULL,
+    north double precision NOT NULL,
+    datums text[] NOT NULL,
+    datum text,
+    classifications text[] NOT NULL,
+    classification text
+) ON COMMIT DROP;
 
 CREATE TEMP TABLE incoming_prefecture (
     country text NOT NULL,

@@ -1,4 +1,4 @@
--- Prefectures as they arrived, and their pieces. Rows are updated in place, so that whatever
+-- Prefectures of a country as they arrived, and their pieces. Rows are updated in place, so that whatever
 -- refers to a prefecture stays; only prefectures that vanished from the files are deleted.
 
 INSERT INTO reference.prefecture AS held
@@ -21,14 +21,17 @@ SET
     geom = excluded.geom;
 
 DELETE FROM reference.prefecture AS held
-WHERE NOT EXISTS (
-    SELECT 1 FROM pg_temp.incoming_prefecture AS incoming
-    WHERE
-        incoming.country = held.country
-        AND incoming.prefecture_code = held.prefecture_code
-);
+WHERE
+    held.country IN (SELECT country FROM pg_temp.incoming_prefecture)
+    AND NOT EXISTS (
+        SELECT 1 FROM pg_temp.incoming_prefecture AS incoming
+        WHERE
+            incoming.country = held.country
+            AND incoming.prefecture_code = held.prefecture_code
+    );
 
-DELETE FROM reference.prefecture_piece;
+DELETE FROM reference.prefecture_piece
+WHERE country IN (SELECT country FROM pg_temp.incoming_prefecture);
 INSERT INTO reference.prefecture_piece (country, prefecture_code, geom)
 SELECT
     prefecture.country,
@@ -36,8 +39,11 @@ SELECT
     piece.geom
 FROM reference.prefecture
 CROSS JOIN LATERAL public.st_subdivide(prefecture.geom, 256) AS piece (geom)
-WHERE public.st_dimension(piece.geom) = 2
+WHERE
+    public.st_dimension(piece.geom) = 2
+    AND prefecture.country IN (SELECT country FROM pg_temp.incoming_prefecture)
 ORDER BY prefecture.country, prefecture.prefecture_code;
 
+TRUNCATE pg_temp.incoming_prefecture;
 ANALYZE reference.prefecture;
 ANALYZE reference.prefecture_piece;

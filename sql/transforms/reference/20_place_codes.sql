@@ -1,7 +1,8 @@
 -- Every place code in every survey year: in the years in which it was not in force it means what
 -- it meant in the nearest year in which it was, since registers lag behind the map.
 
-DELETE FROM reference.prefecture_code;
+DELETE FROM reference.prefecture_code
+WHERE country IN (SELECT country FROM pg_temp.incoming_place_code);
 
 INSERT INTO reference.prefecture_code
 (country, survey_year, place_code, name, prefecture_code, candidates, in_force, rule)
@@ -29,4 +30,5 @@ ORDER BY
     ),
     incoming.first_year;
 
+TRUNCATE pg_temp.incoming_place_code;
 ANALYZE reference.prefecture_code;

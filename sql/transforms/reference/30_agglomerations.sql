@@ -39,3 +39,5 @@ SELECT
     assigned,
     rule
 FROM pg_temp.incoming_member;
+
+TRUNCATE pg_temp.incoming_member;

@@ -304,6 +304,29 @@ def test_a_failed_build_leaves_the_old_year_whole(world, monkeypatch):
     assert frame(world.connection, "industry_pair").equals(before)
 
 
+def test_the_country_of_the_instrument_is_a_setting(world):
+    connection = world.connection
+    _, _, before = built(world)
+    connection.execute("DELETE FROM coagglomeration.unit WHERE country = 'GB'")
+    number = panel_world.put_measurement(connection, "es", classification="uksic2007")
+    panel_world.put_index(connection, number, "ES", 2021, "BCN", world.uk_index)
+    connection.commit()
+    _, _, without = built(world)
+    assert without["uk_index"].isna().all()
+    chosen = PanelSettings(instrument_country="ES", instrument_agglomeration="BCN")
+    report, _, pairs = built(world, chosen=chosen)
+    assert not report.skipped
+    assert pairs["uk_index"].notna().any()
+    pd.testing.assert_series_equal(pairs["uk_index"], before["uk_index"])
+    settings = connection.execute("SELECT settings FROM panel.build").fetchone()[0]
+    assert settings["instrument_country"] == "ES"
+    assert settings["instrument_agglomeration"] == "BCN"
+    assert settings["instrument_classification"] == "uksic2007"
+    assert settings["uk_survey_year"] == 2021
+    assert stale_builds(connection) == {}  # asked again with the settings it was built with
+    assert built(world, chosen=chosen)[0].skipped
+
+
 def test_without_uk_and_tables_the_columns_are_null(world):
     connection = world.connection
     connection.execute("DELETE FROM coagglomeration.unit WHERE country = 'GB'")

@@ -10,11 +10,12 @@ from coagg.analysis.measurement.index import IndexRequest, measure
 from coagg.errors import CoaggError
 from coagg.settings import PROJECT
 
-CONCORDANCES = PROJECT / "etl" / "data" / "concordances"
+COUNTRIES = PROJECT / "etl" / "data" / "countries"
 
 
 def links(name):
-    table = pd.read_csv(CONCORDANCES / f"{name}.csv", dtype=str)
+    (path,) = COUNTRIES.glob(f"*/concordances/{name}.csv")
+    table = pd.read_csv(path, dtype=str)
     table["links"] = table["links"].astype(float)
     table["weight"] = table["links"] / table.groupby("from_code")["links"].transform("sum")
     return table[["from_code", "to_code", "weight"]]

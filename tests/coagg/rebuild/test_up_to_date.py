@@ -15,7 +15,7 @@ from coagg.cli import check, status
 from coagg.database.fingerprint import MISSING, OLDER
 from coagg.errors import CoaggError
 from coagg.etl.firms.inputs import RULES
-from coagg.etl.reference.agglomerations import SHIPPED
+from coagg.etl.reference import countries
 from coagg.etl.reference.load import load_reference
 from coagg.rebuild.engine import rebuild
 from coagg.rebuild.memory import remember, remembered
@@ -78,7 +78,7 @@ def moved_members(settings, folder):
     of_most = [row for row in places if sum(other[0] == row[0] for other in places) > 1]
     loser, prefecture, _ = of_most[0]
     winner = next(code for code, *_ in places if code != loser)
-    with SHIPPED.open(encoding="utf-8", newline="") as file:
+    with countries.of("CN").agglomerations.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         names, rows = reader.fieldnames, list(reader)
     of_winner = next(row for row in rows if row["agglomeration_code"] == winner)
@@ -342,7 +342,7 @@ def test_a_dry_run_writes_nothing(copied, inputs, monkeypatch, capsys):
 
     do(copied, "UPDATE ops.definitions SET sha256 = 'older'",
        "UPDATE reference.load_report SET detail = 'older' "
-       "WHERE item = 'sha256' AND source = 'place codes'",
+       "WHERE item = 'sha256' AND source = 'place codes CN'",
        "DELETE FROM coagglomeration.unit WHERE survey_year = 2013 AND country = 'CN'")  # fmt: skip
     file = inputs.with_name("citations.csv")
     file.write_text(file.read_text() + "\n")
@@ -352,7 +352,7 @@ def test_a_dry_run_writes_nothing(copied, inputs, monkeypatch, capsys):
     assert content(copied) == before
     said = capsys.readouterr()
     assert "definitions would be applied first" in said.err
-    assert "reference data would be loaded first: place codes" in said.err
+    assert "reference data would be loaded first: place codes CN" in said.err
     assert "would be done index CN 2013" in " ".join(said.out.split())
 
 

@@ -15,7 +15,8 @@ import shapely
 
 from coagg.etl import coordinates
 from coagg.etl.firms.layouts import detect_layout
-from coagg.etl.reference.agglomerations import SHIPPED, read_place_codes
+from coagg.etl.reference import countries
+from coagg.etl.reference.agglomerations import read_place_codes
 from coagg.etl.reference.classifications import read_classification
 from coagg.simulation.dirt import ABROAD, FAULTS
 from coagg.simulation.files import YEAR_FORMATS as FORMATS
@@ -83,7 +84,7 @@ def test_codes_are_those_of_the_years_classification(
 ) -> None:
     for year in YEARS:
         classification = FORMATS[year].classification
-        folder = SHIPPED.parents[1] / "classifications"
+        folder = countries.of("CN").folder / "classifications"
         known = read_classification(folder / f"{classification}.csv", classification)
         groups = set(known.industry_code.str[:3])
         firms = survey.firms[survey.firms.survey_year == year]
@@ -131,7 +132,9 @@ def test_true_places_lie_in_their_prefecture(
 def test_sound_rows_name_their_place_and_point(
     survey: Truth, raw: dict[int, list[list[str]]]
 ) -> None:
-    known = read_place_codes().astype({"first_year": int, "last_year": int})
+    known = read_place_codes(countries.of("CN").place_codes).astype(
+        {"first_year": int, "last_year": int}
+    )
     for year in YEARS:
         valid = known[(known.first_year <= year) & (known.last_year >= year)]
         prefecture = dict(zip(valid.place_code, valid.prefecture_code, strict=True))

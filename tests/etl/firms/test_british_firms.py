@@ -10,6 +10,7 @@ from coagg.etl import coordinates
 from coagg.etl.firms import layouts
 from coagg.etl.firms import stated_codes as firm_codes
 from coagg.etl.firms.load import load_firms
+from coagg.etl.reference import countries
 
 REGISTER = "firms/uk_south_yorkshire_companies_2024.csv.gz"
 GRID = ["easting", "northing", "longitude", "latitude"]
@@ -48,7 +49,7 @@ ROWS = """\
     ],
 )
 def test_codes_of_a_firm(received, codes):
-    assert firm_codes.codes_in_order(received, "GB") == codes
+    assert firm_codes.codes_in_order(received, countries.of("GB").preferred) == codes
 
 
 def loaded(settings, columns):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coagg.etl.firms import countries
 from coagg.etl.firms.load import load_firms
+from coagg.etl.reference import countries
 
 CASES = Path(__file__).parents[2] / "data" / "strangers"
 

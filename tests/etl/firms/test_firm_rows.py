@@ -246,7 +246,7 @@ def test_absurd_values_are_flagged_and_in_no_sum(db_settings):
     [("cny", 1.2), ("thousand_cny", 1200), ("ten_thousand_cny", 12_000), ("", 1200)],
 )
 def test_units_of_output(load, tmp_path, unit, thousand):
-    text = (layouts.LAYOUT_DIR / "demo.csv").read_text(encoding="utf-8")
+    text = layouts.load_layout("demo").path.read_text(encoding="utf-8")
     layout = tmp_path / "mine.csv"
     layout.write_text(text.replace("@output_unit,,thousand_cny", f"@output_unit,,{unit}"))
     (firm,) = load({}, layout=layout).clean

@@ -142,7 +142,7 @@ def test_every_flag_of_a_row_has_a_meaning(reference_db):
 
 
 def test_the_width_in_a_layout_is_a_number(tmp_path):
-    text = (layouts.LAYOUT_DIR / "demo.csv").read_text(encoding="utf-8")
+    text = layouts.load_layout("demo").path.read_text(encoding="utf-8")
     mine = tmp_path / "mine.csv"
     mine.write_text(text + "@id_digits,,many\n", encoding="utf-8")
     with pytest.raises(layouts.CoaggError, match=r"@id_digits of .* is 'many'"):

@@ -1,4 +1,5 @@
 import csv
+import functools
 from collections import Counter
 from pathlib import Path
 
@@ -7,7 +8,11 @@ import pyarrow as pa
 import pytest
 
 from coagg.etl.firms import industry_codes
-from coagg.etl.firms.industry_codes import detect_classification, industries, repair_codes
+from coagg.etl.firms.industry_codes import detect_classification, industries
+from coagg.etl.reference import countries
+
+INDUSTRIAL_DIVISIONS = countries.of("CN").divisions
+repair_codes = functools.partial(industry_codes.repair_codes, divisions=INDUSTRIAL_DIVISIONS)
 
 SMALL_2002 = {"06", "061", "0610", "13", "131", "1311", "36", "366", "3661", "371", "391"}
 SMALL_2011 = {"06", "061", "0610", "13", "131", "1311", "36", "366", "3660", "381", "371"}
@@ -91,6 +96,13 @@ def test_a_repair_into_no_known_code_is_left_out():
     repaired, mask = repair_codes(codes("610", "960", "131"), valid={"061", "131"})
     assert repaired.to_pylist() == ["061", "960", "131"]
     assert mask.tolist() == [True, False, False]
+
+
+def test_codes_of_another_shape_are_known_by_their_classification():
+    known = {"0A1", "332", "33281", "332810"}
+    found, unknown = industries(codes("332810", "0A12", "0A92", "9A12"), known)
+    assert found.to_pylist() == ["332", "0A1", None, None]
+    assert unknown.tolist() == [False, False, True, True]
 
 
 def test_british_codes_are_repaired_by_length_only():
@@ -179,7 +191,7 @@ def test_every_revision_is_told_by_its_own_codes(code_sets, year, digits):
     own = [
         code
         for code in sorted(code_sets[f"gbt4754_{year}"])
-        if len(code) == digits and code[:2] in industry_codes.INDUSTRIAL_DIVISIONS
+        if len(code) == digits and code[:2] in INDUSTRIAL_DIVISIONS
     ]
     rng = np.random.default_rng(year)
     drawn = Counter(rng.choice(own, 5000).tolist())

@@ -165,7 +165,7 @@ def test_many_and_long_headers_stay_one_line():
 
 def test_a_year_without_a_column_names_those_there_are():
     with pytest.raises(
-        CoaggError, match=r"drewdrop has no column for 2010, only for 2013: add one"
+        CoaggError, match=r"drewdrop has no column for 2010, only for 2013-: add one"
     ):
         load_layout("drewdrop").map(SAMPLE, 2010)
     with pytest.raises(CoaggError, match="drewdrop has no column for 2010, only for 2013"):
@@ -188,27 +188,27 @@ def test_headers_alike_are_refused_when_one_is_meant():
 
 
 def test_a_new_year_is_a_new_column(tmp_path):
-    text = (layouts.LAYOUT_DIR / "drewdrop.csv").read_text(encoding="utf-8")
+    text = layouts.load_layout("drewdrop").path.read_text(encoding="utf-8")
     added = {"column": "2014", "lon": "经度", "lat": "纬度", "industry_code": "小类"}
     lines = [f"{line},{added.get(line.split(',')[0], '')}" for line in text.splitlines()]
     layout = load_layout(write(tmp_path / "mine.csv", *lines))
     assert layout.name == "mine"
-    assert layout.survey_years() == "2013, 2014"
+    assert layout.survey_years() == "2013-, 2014"
     assert layout.map(["经度", "纬度", "小类"], 2014).columns["industry_code"] == "小类"
     assert layout.map(["经度", "纬度", "小类"], 2014).datum is None
     assert layout.map(SAMPLE, 2013).columns["industry_code"] == "SIC3"
 
 
 def test_the_layout_of_the_how_to_works(tmp_path):
-    lines = re.findall(r"^    (.*)$", layouts.HOW_TO, re.MULTILINE)
+    lines = re.findall(r"^    (.*)$", layouts.how_to(), re.MULTILINE)
     assert lines[0].startswith("column,note,")
     lines = [line.replace("thousand_cny ...", "thousand_cny") for line in lines]
     mapping = load_layout(write(tmp_path / "mine.csv", *lines)).map(
         ["法人代码", "行业代码", "经度", "纬度"], 2012
     )
     assert mapping.columns["lon"] == "经度"
-    assert mapping.datum == "bd09"
-    assert all(column in layouts.HOW_TO for column in layouts.COLUMNS)
+    assert mapping.datum == "wgs84"
+    assert all(column in layouts.how_to() for column in layouts.COLUMNS)
 
 
 def test_the_hash_is_that_of_the_file(tmp_path):
@@ -259,7 +259,7 @@ def test_layouts_are_listed_by_year():
     rows = layouts.describe_layouts()
     assert {row.layout for row in rows} == set(layouts.list_layouts())
     sample = next(row for row in rows if row.layout == "drewdrop")
-    assert sample.survey_years == "2013"
+    assert sample.survey_years == "2013-"
     assert (sample.country, sample.datum) == ("CN", "bd09")
     assert (sample.lon, sample.industry_code) == ("Longitude", "SIC3")
     assert sum(row.layout == "survey" for row in rows) == len(load_layout("survey").years)

@@ -11,7 +11,7 @@ import pytest
 
 from coagg import database
 from coagg.errors import CoaggError
-from coagg.etl.reference import agglomerations, boundaries, classifications
+from coagg.etl.reference import agglomerations, boundaries, classifications, countries
 from coagg.etl.reference.load import cleaning_inputs, code_sets, load_reference
 from coagg.settings import Settings
 
@@ -48,13 +48,14 @@ def state(connection: psycopg.Connection) -> list[tuple]:
 
 
 def test_codes_of_areas() -> None:
-    assert boundaries.prefecture_code("156441400") == "4414"
-    assert boundaries.prefecture_code("156110000") == "1100"
-    assert boundaries.prefecture_code("156429004") == "429004"
+    pattern = countries.of("CN").areas.code_pattern
+    assert boundaries.area_code("156441400", pattern) == "4414"
+    assert boundaries.area_code("156110000", pattern) == "1100"
+    assert boundaries.area_code("156429004", pattern) == "429004"
 
 
 def test_faults_of_the_area_file_are_mended_and_reported() -> None:
-    frame, findings = boundaries.read_prefectures()
+    frame, findings = boundaries.read_prefectures("CN")
     found = {finding.item: finding for finding in findings}
     assert found["CN features read"].count == 388
     assert found["CN lines dropped"].count == 13
@@ -70,8 +71,10 @@ def test_faults_of_the_area_file_are_mended_and_reported() -> None:
 
 
 def test_names_file_agrees_with_the_areas() -> None:
-    frame, _ = boundaries.read_prefectures()
-    names = pd.read_csv(boundaries.CN_NAMES, dtype=str).set_index("prefecture_code")["name"]
+    frame, _ = boundaries.read_prefectures("CN")
+    names = pd.read_csv(countries.of("CN").areas.names, dtype=str).set_index("prefecture_code")[
+        "name"
+    ]
     assert frame.set_index("prefecture_code")["name"].equals(names.sort_index())
 
 
@@ -83,7 +86,7 @@ def test_second_load_changes_nothing(reference_db: psycopg.Connection) -> None:
     report = load_reference(reference_db)
     assert report.loaded == {}
     assert report.lines() == []
-    assert "prefectures" in report.unchanged
+    assert {"prefectures CN", "prefectures GB"} <= set(report.unchanged)
     assert state(reference_db) == before
 
 
@@ -119,14 +122,14 @@ def test_two_loads_at_once_give_one(db_settings: Settings) -> None:
     with database.connect(db_settings) as connection:
         connection.execute(
             "UPDATE reference.load_report SET detail = '' "
-            "WHERE item = 'sha256' AND source = 'agglomerations'"
+            "WHERE item = 'sha256' AND source = 'agglomerations CN'"
         )
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(list(report.loaded) for report in reports) == [[], ["agglomerations"]]
+    assert sorted(list(report.loaded) for report in reports) == [[], ["agglomerations CN"]]
 
 
 # ---- place codes
@@ -198,7 +201,7 @@ def test_own_agglomerations_replace_the_shipped_and_stay(
     )
     shipped = state(reference_db)
     report = load_reference(reference_db, agglomerations=own)
-    assert list(report.loaded) == ["agglomerations"]
+    assert list(report.loaded) == ["agglomerations CN"]
     assert load_reference(reference_db).loaded == {}
     count = "SELECT count(*) FROM reference.agglomeration WHERE country = %s"
     assert reference_db.execute(count, ("CN",)).fetchall() == [(2,)]
@@ -210,8 +213,8 @@ def test_own_agglomerations_replace_the_shipped_and_stay(
         "JOIN reference.prefecture AS p ON p.prefecture_code IN ('5101', '5106') "
         "WHERE a.agglomeration_code = 'A' GROUP BY a.geom",
     )
-    back = load_reference(reference_db, agglomerations=agglomerations.SHIPPED)
-    assert list(back.loaded) == ["agglomerations"]
+    back = load_reference(reference_db, agglomerations=countries.of("CN").agglomerations)
+    assert list(back.loaded) == ["agglomerations CN"]
     assert state(reference_db) == shipped
 
 
@@ -242,7 +245,6 @@ def test_a_list_for_one_country_leaves_the_others(
     assert chinese == 21
     case = Path(__file__).parents[2] / "data" / "strangers" / "agg_gb_only.csv"
     report = load_reference(reference_db, agglomerations=case)
-    assert "CN agglomerations 21, " in report.lines()[0]
     assert "GB agglomerations 1, GB members 1" in report.lines()[0]
     assert one(reference_db, count, "CN") == chinese
     assert one(reference_db, area) == before
@@ -252,8 +254,9 @@ def test_a_list_for_one_country_leaves_the_others(
     own = write(tmp_path / "own.csv", "agglomeration_code,name,prefecture_code", "X,成都,5101")
     load_reference(reference_db, agglomerations=own)
     assert (one(reference_db, count, "CN"), one(reference_db, named)) == (1, "North West")
-    load_reference(reference_db, agglomerations=agglomerations.SHIPPED)
-    assert one(reference_db, count, "CN") == chinese
+    load_reference(reference_db, agglomerations=countries.of("CN").agglomerations)
+    assert (one(reference_db, count, "CN"), one(reference_db, named)) == (chinese, "North West")
+    load_reference(reference_db, agglomerations=countries.of("GB").agglomerations)
     assert one(reference_db, named) != "North West"
 
 
@@ -364,7 +367,7 @@ def test_faulty_concordances_are_refused(
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        (["6,Coal"], "'6' is no industry code; codes are text of two to five digits"),
+        (["6,Coal"], "'6' is no industry code; codes are text of 2, 3, 4 digits"),
         (["06,Coal", "06,Coal"], "line 3: code 06 stands twice"),
     ],
 )

@@ -3,7 +3,7 @@
 from coagg.database.revisions import run_migration
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 
 def upgrade() -> None:
