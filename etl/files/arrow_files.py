@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from coagg.errors import CoaggError
-from coagg.etl.files import geometry, repeats
+from coagg.etl.files import confined, geometry, repeats
 from coagg.etl.files.packed import Source
 from coagg.etl.files.table_file import FileState, checked_headers, without_nul
 from coagg.etl.files.text_records import Malformed
@@ -127,6 +127,9 @@ class ParquetFile(ColumnFile):
     format = "parquet"
 
     def _schema(self) -> tuple[pa.Schema, int]:
+        with pyarrow.parquet.ParquetFile(self.data):
+            pass  # says what is wrong in most cases
+        confined.check_footer(self.data)
         with pyarrow.parquet.ParquetFile(self.data) as file:
             return file.schema_arrow, file.metadata.num_rows
 

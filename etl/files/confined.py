@@ -1,8 +1,11 @@
-"""Workbooks whose library cannot be held to a size from outside: read by a process of its own.
+"""What a library does to a process that reads damaged bytes is done to another one.
+
+Workbooks whose library cannot be held to a size from outside: read by a process of its own.
 
 Old Excel files, xlsb and ods say where each cell stands, and the library lays out the rectangle
 between the farthest ones: some bytes are enough for a hundred gigabytes. A process whose memory is
-limited ends, and this one goes on.
+limited ends, and this one goes on. Of a damaged footer of
+Parquet some versions of Arrow end the process.
 """
 
 from __future__ import annotations
@@ -48,3 +51,13 @@ def sheets(path: Path, packed: int) -> list[tuple[str, pa.Table]]:
             with pa.OSFile(str(Path(folder) / f"{number}.arrow")) as file:
                 found.append((str(name), pa.ipc.open_file(file).read_all()))
         return found
+
+
+def check_footer(parquet: Path) -> None:
+    """Raise ValueError where the footer of a Parquet file is so damaged that reading it kills."""
+    command = [sys.executable, "-P", str(_CHILD), str(parquet)]
+    done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").splitlines()
+        told = next((line for line in lines if "what():" in line), lines[-1] if lines else "")
+        raise ValueError(told.partition(": ")[2] or "its footer cannot be read")

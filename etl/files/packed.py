@@ -214,10 +214,13 @@ class Source:
             self.member = own
 
     def renamed(self, error: CoaggError) -> CoaggError:
-        """The error of a library that named the unpacked file, with the name of the file."""
-        if self._folder is None:
+        """The error in one line, with the name of the file for that of what it packs."""
+        told = str(error)
+        if self._folder is not None:
+            told = told.replace(str(self.file), str(self.path))
+        if "\n" not in told and told == str(error):
             return error
-        return CoaggError(str(error).replace(str(self.file), str(self.path)))
+        return CoaggError(" ".join(told.splitlines()))  # names in a file may hold line ends
 
 
 def split(path: Path) -> tuple[Path, str | None]:

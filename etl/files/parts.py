@@ -119,8 +119,8 @@ def _check_alike(first: TableFile, part: TableFile) -> None:
     lacks = [header for header in first.headers if header not in part.headers]
     more = [header for header in part.headers if header not in first.headers]
     if lacks or more:
-        told = [f"lacks {', '.join(lacks[:_SHOWN])}"] if lacks else []
-        told += [f"has {', '.join(more[:_SHOWN])} beside"] if more else []
+        told = [f"lacks {_told(lacks)}"] if lacks else []
+        told += [f"has {_told(more)} beside"] if more else []
         raise CoaggError(
             f"{part.path}: is no part of the same table as {first.path}: it {' and '.join(told)}"
         )
@@ -129,3 +129,7 @@ def _check_alike(first: TableFile, part: TableFile) -> None:
             f"{part.path}: its points are in {part.crs}, those of {first.path} in {first.crs}; "
             "load them as files of one coordinate system"
         )
+
+
+def _told(headers: list[str]) -> str:
+    return " ".join(", ".join(headers[:_SHOWN]).split())

@@ -85,7 +85,10 @@ def _open_one(path: Path, asked: _Asked) -> TableFile:
         start = file.read(_SNIFFED_BYTES)
     if not start:
         raise CoaggError(f"{path}: is empty; it needs a header line and rows")
-    source = Source(path, start, member)
+    try:
+        source = Source(path, start, member)
+    except CoaggError as error:
+        raise CoaggError(" ".join(str(error).splitlines())) from None
     try:
         table = _open(path, state, source, start, asked)
     except CoaggError as error:

@@ -105,16 +105,16 @@ def outcome(path: Path) -> int | str:
 def run(folder: Path, files: int, seed: int) -> dict[str, tuple[int, int]]:
     """Read so many mutated files, in turn of each format: how many were read, how many refused.
 
-    Formats that are read by a process of their own take their time: one in fifty of their turns.
+    Formats that take a process of their own take their time: one in fifty of their turns.
     """
     chance = random.Random(seed)
     given = originals(folder)
     found = dict.fromkeys(given, (0, 0))
     for number in range(files):
         name = list(given)[number % len(given)]
-        if name.endswith((".xls", ".ods")) and chance.random() > 0.02:
-            name = chance.choice(["plain.csv", "lines.jsonl", "columns.parquet", "book.xlsx"])
-        path = folder / "file"
+        if name.endswith((".xls", ".ods", ".parquet")) and chance.random() > 0.02:
+            name = chance.choice(["plain.csv", "lines.jsonl", "columns.arrow", "book.xlsx"])
+        path = folder / ("file.dbf" if name == "table.dbf" else "file")
         path.write_bytes(mutated(given[name], chance))
         try:
             was = outcome(path)

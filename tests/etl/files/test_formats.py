@@ -337,3 +337,12 @@ def test_mutated_files_of_every_format_end_in_one_line_or_a_full_account(tmp_pat
 def test_a_hundred_thousand_mutated_files(tmp_path):
     found = mutations.run(tmp_path, 100_000, seed=2)
     assert sum(map(sum, found.values())) == 100_000
+
+
+def test_a_footer_that_kills_its_library_is_refused():
+    assert "damaged or truncated parquet" in said(STRANGERS / "files_abort.parquet")
+
+
+def test_names_with_line_ends_are_told_in_one_line(tmp_path):
+    path = dresses.write_zip(tmp_path / "a.zip", {"a\nb.csv": b"a\n1\n", "c.csv": b"a\n1\n"})
+    assert "holds several files, a b.csv, c.csv" in said(path)
