@@ -22,6 +22,8 @@ MAY_CHANGE = {
     "clean.firm_industry": "its rows are those of clean.cell_firm; a test of its own below",
     "clean.firm_located": "its key is unique over countries; a test of its own below",
     "ops.rebuild_step": "what was done last is in ops.run_step",
+    "reference.flag": "every release may flag more",
+    "reference.refusal_reason": "and have more reasons to refuse",
     "ops.checks": "every release may look for more",
     "reference.flag": "every release may know more flags",
     "reference.refusal_reason": "every release may know more reasons",
