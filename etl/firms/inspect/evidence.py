@@ -112,7 +112,7 @@ def values_of(
 def _both(text: pa.Array) -> float:
     """Share of texts that hold two coordinates, one of them fine enough for a point."""
     some = text.slice(0, _BOTH_TRIED)
-    lon, lat = (firm_degrees.degrees(one) for one in firm_degrees.both_of_one(some))
+    lon, lat = (firm_degrees.degrees(one) for one in firm_degrees.both_of_one(some)[:2])
     found = ~lon.unreadable & ~lat.unreadable & np.isfinite(lon.values) & np.isfinite(lat.values)
     return float((found & (np.maximum(lon.decimals, lat.decimals) >= FINE)).mean())
 

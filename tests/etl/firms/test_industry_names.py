@@ -12,7 +12,7 @@ def load(settings, tmp_path, names, country="GB"):
     lines += [f'{3100000 + n},"{name}",{-1.47 + n / 1000:.5f},53.38001'
               for n, name in enumerate(names)]  # fmt: skip
     path.write_text("\n".join(lines), encoding="utf-8")
-    report = load_firms(settings, path, 2022)
+    report = load_firms(settings, path, 2022, accept="few codes are known")
     with database.connect(settings) as connection:
         rows = connection.execute(
             "SELECT industry_code, industry FROM clean.firm ORDER BY row_number"

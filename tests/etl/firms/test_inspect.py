@@ -147,7 +147,7 @@ def test_a_load_of_metres_proposes_their_system(db_settings):
     told = str(error.value)
     assert "\n" not in told
     assert "60 coordinates_impossible: row 1, lon '410454.514', lat '3399222.131'" in told
-    assert "they are metres, and 2 systems fit: EPSG:32648" in told
+    assert "--datum EPSG:32648 (WGS 84 / UTM zone 48N) puts 100% of them in their own" in told
 
 
 def test_points_of_no_country_that_is_known(db_settings, plain, tmp_path):
