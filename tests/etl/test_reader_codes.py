@@ -117,7 +117,7 @@ def test_firms(tmp_path, datum, golden):
         [found.classification, rows],
         FIRM_READER_CODE,
         "FIRM_READER_CODE",
-        (2, golden),
+        (3, golden),
     )
 
 
