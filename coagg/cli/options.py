@@ -107,7 +107,10 @@ NewCountry = Annotated[
 NewFolder = Annotated[
     Path | None,
     typer.Option(
-        "--out", callback=can_be_written, help="Where to make it. Default: among your countries."
+        "--out",
+        file_okay=False,
+        callback=can_be_written,
+        help="Where to make it. Default: among your countries.",
     ),
 ]
 OnlyFolder = Annotated[
