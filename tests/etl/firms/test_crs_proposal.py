@@ -5,9 +5,9 @@ import pyproj
 import pytest
 
 from coagg.errors import CoaggError
-from coagg.etl.firms import points
 from coagg.etl.firms.crs_proposal import candidates
 from coagg.etl.firms.load import load_firms
+from coagg.etl.reference import countries
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from coagg.etl.firms.load import load_firms
 def test_the_system_is_among_the_candidates_as_are_its_axes(country, code, lon, lat):
     there = pyproj.Transformer.from_crs("EPSG:4326", code, always_xy=True)
     x, y = there.transform(lon + np.arange(5) / 100, lat + np.arange(5) / 100)
-    box = points.country_box(country)
+    box = countries.box(country)
     for turned, pair in ((False, (x, y)), (True, (y, x))):
         found = candidates(*pair, box)
         here = [one for one in found if one.turned == turned]

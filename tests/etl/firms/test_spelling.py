@@ -153,7 +153,7 @@ def test_minutes_and_seconds_that_are_none_are_unreadable(tmp_path):
 
 def test_a_layout_says_that_degrees_are_packed(db_settings, tmp_path):
     layout = tmp_path / "packed.csv"
-    demo = (layouts.LAYOUT_DIR / "demo.csv").read_text(encoding="utf-8")
+    demo = layouts.load_layout("demo").path.read_text(encoding="utf-8")
     layout.write_text(demo + "@coordinates,,degrees.minutes-seconds\n", encoding="utf-8")
     report = load_firms(db_settings, CASES / "dms_packed.csv", 2004, layout=str(layout))
     assert (report.rows_clean, report.flags["degrees_packed"]) == (24, 24)

@@ -21,8 +21,7 @@ from coagg.analysis.panel.build import build_panel, stale_builds
 from coagg.errors import CoaggError
 from coagg.etl.firms import gate
 from coagg.etl.firms.load import load_firms
-from coagg.etl.reference import area_shapes
-from coagg.etl.reference.agglomerations import SHIPPED
+from coagg.etl.reference import area_shapes, countries
 from coagg.etl.reference.areas import AreaChoices
 from coagg.etl.reference.load import load_reference
 from coagg.settings import PROJECT, Settings
@@ -110,7 +109,7 @@ def test_firms_belong_by_their_point_and_back_by_their_prefecture(
     assert f"CN firms inside {counts['W'] + counts['E']}, CN firms outside {counts[None]}" in line
     again = load_reference(reference_db, agglomerations=tmp_path / "own.gpkg")
     assert again.loaded == {}  # unchanged
-    load_reference(reference_db, agglomerations=SHIPPED)
+    load_reference(reference_db, agglomerations=countries.of("CN").agglomerations)
     assert cells(reference_db) == before
     assert reference_db.execute("SELECT count(*) FROM clean.firm_area").fetchone() == (0,)
     assert reference_db.execute("SELECT count(*) FROM reference.area_country").fetchone() == (0,)
@@ -305,7 +304,14 @@ def test_as_a_person_does_it(run_coagg, reference_db, db_settings, points, tmp_p
     assert " 0 " in line
     (line,) = [row for row in rows if "results older" in row]
     assert " 0 " in line
-    code, _, fault = run_coagg("load", "reference", "--agglomerations", SHIPPED, "--area-code", "x")
+    code, _, fault = run_coagg(
+        "load",
+        "reference",
+        "--agglomerations",
+        countries.of("CN").agglomerations,
+        "--area-code",
+        "x",
+    )
     assert code == 2
     assert "--area-code: of a vector file only" in fault
 
