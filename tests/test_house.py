@@ -129,8 +129,8 @@ def test_the_citation_is_of_this_version_and_names_the_paper():
 CODES = re.compile(r"(?<![A-Za-z0-9_])(?:CN|GB|UK|ES)(?![A-Za-z0-9_])|gbt4754|uksic")
 # units of bytes, numbers of patent offices, and names of classifications that people write in front
 NOT_OF_COUNTRIES = (
-    "etl/files/limits.py", "etl/firms/code_text.py", "coagg/database/space.py", "etl/matching/evaluate.py",
-    "etl/patents/values.py",
+    "etl/files/limits.py", "etl/firms/code_text.py", "coagg/database/space.py",
+    "etl/matching/evaluate.py", "etl/patents/values.py",
 )  # fmt: skip
 SETTING = "coagg/settings.py"
 

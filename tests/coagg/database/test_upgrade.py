@@ -25,8 +25,6 @@ MAY_CHANGE = {
     "reference.flag": "every release may flag more",
     "reference.refusal_reason": "and have more reasons to refuse",
     "ops.checks": "every release may look for more",
-    "reference.flag": "every release may know more flags",
-    "reference.refusal_reason": "every release may know more reasons",
     "reference.prefecture_piece": "piece_id counts on when boundaries are read again",
     "reference.load_report": "says by which reader reference data were loaded",
 }
