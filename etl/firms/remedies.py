@@ -12,7 +12,7 @@ _REMEDIES = {
     "coordinates_zero": "its points are not known yet; geocode the addresses first",
     "coordinates_impossible": "they are no degrees: is it --map lon=HEADER of another column?",
     "outside_country": "is it another --country or --datum?",
-    "other_country": "name the country of its rows, --country GB say",
+    "other_country": "name the country of its rows with --country",
     "row_malformed": "is a delimiter or a quote broken, or does the header lack a column?",
     "row_undecodable": "name the encoding of its text, --encoding cp1252 say",
 }

@@ -131,7 +131,7 @@ def test_metres_are_given_systems_that_fit(db_settings):
     found = inspect_file(db_settings, STRANGERS / "files_utm.csv", Stated(survey_year=2013))
     assert found.place.tried[0].datum == "EPSG:32648"
     assert found.place.datum == "EPSG:32648", "others put fewer of them in their own prefecture"
-    assert "EPSG:32648 (100% of the points in their own area)" in (found.refused or "")
+    assert "--datum EPSG:32648 " in (found.refused or "")
     assert found.load is not None
     assert found.load.reasons == {"coordinates_impossible": 60}
     stated = Stated(survey_year=2013, datum="EPSG:32648")
