@@ -281,7 +281,7 @@ ColumnMap = Annotated[
     typer.Option(
         "--map",
         metavar="COLUMN=HEADER",
-        help="Which header is which column of ours: lon=Longitude, industry=sic, @country=GB. "
+        help="Which header is which column of ours: lon=Longitude, industry=sic. "
         "Repeat for more. It stands in front of the layout.",
     ),
 ]

@@ -166,7 +166,7 @@ def test_a_layout_says_that_degrees_are_packed(db_settings, tmp_path):
         ).fetchone()
     assert first == (pytest.approx(120.128333, abs=1e-6), pytest.approx(30.234167, abs=1e-6))
     layout.write_text(demo + "@coordinates,,dms\n", encoding="utf-8")
-    with pytest.raises(CoaggError, match="@coordinates of 1998-2013 is 'dms'; use one of degrees"):
+    with pytest.raises(CoaggError, match="@coordinates of 1998- is 'dms'; use one of degrees"):
         layouts.load_layout(layout)
 
 

@@ -203,7 +203,8 @@ def test_a_fresh_folder_says_what_to_fill_in(own):
         ("layouts/mx_plants.csv", {"@country,,MX": "@country,,CN"},
          ["@country of 2008 is 'CN'; write MX"]),
         ("layouts/mx_plants.csv", {"EPSG:32614": "bd09"}, ["datum bd09 is used in China only"]),
-        ("layouts/mx_plants.csv", {"lon,,utm_x": "lon,,"}, ["lon of 2008 is empty"]),
+        ("layouts/mx_plants.csv", {"industry_code,,scian": "industry_code,,"},
+         ["industry_code of 2008 is empty"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_folder_is_said(mexico, file, changes, says):
