@@ -221,7 +221,8 @@ def has_decimal_commas(table: TableFile, mapping: layouts.Mapping) -> bool:
 
     Coordinates decide, as none is as large as a thousand; the first rows are looked at.
     """
-    headers = [header for name in ("lon", "lat") if (header := mapping.columns[name])]
+    named = [header for name in ("lon", "lat") if (header := mapping.columns[name])]
+    headers = list(dict.fromkeys(named))  # one column may hold both
     batch = next(table.batches(rows=_FIRST_ROWS, columns=headers))
     stated = commas = 0
     for header in headers:

@@ -107,7 +107,7 @@ def test_a_datum_belongs_to_its_country(db_settings, tmp_path):
     file.write_text(HEADER + ROWS)
     with pytest.raises(CoaggError, match="bd09 is used in China only"):
         load_firms(db_settings, file, 2010, datum="bd09")
-    with pytest.raises(CoaggError, match="osgb36 is used in the United Kingdom only"):
+    with pytest.raises(CoaggError, match="osgb36 is used in United Kingdom only: load CN with"):
         load_firms(db_settings, file, 2010, datum="osgb36", country="CN")
 
 

@@ -472,7 +472,7 @@ def test_british_rows(load):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"country": "FR"}, "country 'FR' is not known: use one of CN, GB"),
+        ({"country": "FR"}, "country 'FR' is not known: use one of CN, ES, GB, or make"),
         ({"datum": "cgcs2000"}, "unknown datum 'cgcs2000'"),
         ({"country": "GB", "datum": "bd09"}, "bd09 is used in China only"),
     ],

@@ -184,7 +184,7 @@ def test_what_ships_is_called_shipped(reference_db: psycopg.Connection) -> None:
     files = reference_db.execute(
         "SELECT source, detail FROM reference.load_report WHERE item = 'file'"
     ).fetchall()
-    assert len(files) == 10
+    assert len(files) == 12
     assert {detail for _, detail in files} == {"shipped"}
 
 
