@@ -20,7 +20,7 @@ from coagg import database
 from coagg.database import results
 from coagg.errors import CoaggError
 from coagg.etl import ledger
-from coagg.etl.firms import load as firms
+from coagg.etl.firms.year import YearLock, in_a_quiet_moment
 from coagg.settings import COUNTRY, INSTRUMENT_COUNTRY, Settings
 
 WHY = "withdrawn with coagg unload"
@@ -108,7 +108,7 @@ def _withdraw_firms(
     values: dict[str, object] = {"country": country, "year": survey_year}
     with (
         database.connect(settings) as connection,
-        firms.YearLock(settings, country, survey_year),
+        YearLock(settings, country, survey_year),
     ):
         report.rows["clean.firm"] = _count(connection, "clean.firm", YEAR, values)
         # a panel also rests on the year of the instrument's country that it was built with
@@ -135,7 +135,7 @@ def _withdraw_firms(
         if dry_run:
             connection.rollback()
             return report
-        firms.in_a_quiet_moment(
+        in_a_quiet_moment(
             connection, "SELECT clean.withdraw_year(%s, %s)", (country, survey_year), "withdrawn"
         )
         connection.execute(

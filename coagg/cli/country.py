@@ -133,7 +133,7 @@ def show(code: CountryArgument = None, folder: OnlyFolder = False, json: Json = 
 
 def _loaded() -> list[str]:
     from coagg import database
-    from coagg.etl.reference.load import held_countries
+    from coagg.etl.reference.held import held_countries
 
     configured = settings()
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from coagg.console import Answer
 
 if TYPE_CHECKING:
-    from coagg.etl.firms.load import LoadReport
+    from coagg.etl.firms.load_report import LoadReport
     from coagg.etl.ledger import InputReport
 
 KEPT = "nothing was changed, the data base holds what it held before; call again to load"

@@ -14,6 +14,7 @@ from coagg.cli.options import (
     FIRST_YEAR,
     LAST_YEAR,
     ColumnMap,
+    Datum,
     Encoding,
     FileCountry,
     HeaderLine,
@@ -48,9 +49,7 @@ def inspect(
     ] = None,
     layout: Layout = None,
     columns: ColumnMap = None,
-    datum: Annotated[
-        str | None, typer.Option(help="Datum of the coordinates. Default: found out.")
-    ] = None,
+    datum: Datum = None,
     country: FileCountry = None,
     encoding: Encoding = None,
     sheet: Sheet = None,

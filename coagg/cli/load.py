@@ -15,6 +15,7 @@ from coagg.cli.options import (
     Accept,
     ColumnMap,
     Countries,
+    Datum,
     DryRun,
     Encoding,
     FileCountry,
@@ -32,7 +33,7 @@ from coagg.console import Answer, prepared, progress
 from coagg.errors import CoaggError
 
 if TYPE_CHECKING:
-    from coagg.etl.firms.load import LoadReport
+    from coagg.etl.firms.load_report import LoadReport
 
 
 app = typer.Typer(
@@ -57,13 +58,7 @@ def load_firms(
     survey_year: FileYears,
     layout: Layout = None,
     columns: ColumnMap = None,
-    datum: Annotated[
-        str | None,
-        typer.Option(
-            help="Datum of the coordinates: wgs84, gcj02, bd09, osgb36, or the code of a "
-            "coordinate system, EPSG:32651 say. Default: the layout's."
-        ),
-    ] = None,
+    datum: Datum = None,
     country: FileCountry = None,
     encoding: Encoding = None,
     sheet: Sheet = None,

@@ -50,7 +50,7 @@ def _loaded_countries() -> list[str]:
     """Countries of a server that others have filled; their folders need not be here."""
     from coagg import database
     from coagg.console import settings
-    from coagg.etl.reference.load import held_countries
+    from coagg.etl.reference.held import held_countries
 
     configured = settings()
     if configured.database_url is None:
@@ -151,6 +151,15 @@ InstrumentCountry = Annotated[
 ]
 InstrumentAgglomeration = Annotated[
     str, typer.Option(help="Agglomeration of that country that is measured for it.")
+]
+Datum = Annotated[
+    str | None,
+    typer.Option(
+        "--datum",
+        "--crs",
+        help="Datum of the coordinates: wgs84, gcj02, bd09, osgb36, or the code of a coordinate "
+        "system, EPSG:32651 say. Default: the layout's, or what the file itself says.",
+    ),
 ]
 FileCountry = Annotated[
     str | None,

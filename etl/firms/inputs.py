@@ -15,8 +15,7 @@ from coagg.etl.files import FILE_READER_CODE, readers
 from coagg.etl.firms import FIRM_READER_CODE, column_map, layouts, scan, years
 from coagg.etl.firms import rows as firm_rows
 from coagg.etl.firms.spelling import FORMS
-from coagg.etl.reference import countries
-from coagg.etl.reference import load as reference
+from coagg.etl.reference import countries, held
 from coagg.settings import COUNTRY, SQL
 
 RULES = SQL / "transforms" / "firms"
@@ -145,7 +144,7 @@ def inputs(
 def _rules(connection: psycopg.Connection, country: str, survey_year: int) -> dict[str, object]:
     """What a load rests on beside the file and what is said of it."""
     return {
-        **reference.cleaning_inputs(connection, country, survey_year),
+        **held.cleaning_inputs(connection, country, survey_year),
         "rules": sql_text.rules(RULES),
         "reader": [FILE_READER_CODE, FIRM_READER_CODE],
     }

@@ -8,18 +8,14 @@ the old one's place together with the ledger row. A kill leaves the data base as
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from coagg import database
-from coagg.database import holders
-from coagg.database.fingerprint import Fingerprint
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.files import readers
@@ -34,48 +30,20 @@ from coagg.etl.firms.inputs import (
     why_of,
     years_of,
 )
-from coagg.etl.reference import countries
+from coagg.etl.firms.load_report import (
+    LoadReport,
+    NothingLeft,
+    count_rows,
+    standing,
+    summarise,
+    with_examples,
+)
+from coagg.etl.firms.year import YearLock, build_partition, publish
+from coagg.etl.reference import countries, held
 from coagg.etl.reference import load as reference
 from coagg.settings import Settings
-from coagg.version import VERSION
-
-SWAP_TRIES = 60
-QUIET_TRIES = 10  # then rows take the place of rows
-SWAP_TIMEOUT_MS = 500
 
 Progress = Callable[[str, int], None]
-
-
-@dataclass
-class LoadReport:
-    """What `coagg load firms` tells at its end."""
-
-    file: str
-    survey_year: int
-    country: str
-    layout: str
-    datum: str
-    classification: str | None
-    format: str
-    encoding: str | None
-    rows_read: int
-    rows_clean: int
-    rows_refused: int
-    reasons: dict[str, int] = field(default_factory=dict)
-    flags: dict[str, int] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    unchanged: bool = False
-    dry_run: bool = False
-    verdict: gate.Verdict | None = None
-    accepted: str | None = None
-
-
-class NothingLeft(CoaggError):
-    """Every row of a file would be refused; `report` says for which reasons."""
-
-    def __init__(self, message: str, report: LoadReport) -> None:
-        super().__init__(message)
-        self.report = report
 
 
 def load_firms(
@@ -128,20 +96,20 @@ def load_firms(
         # a loader that was killed must not leave its backend working for nobody
         connection.execute("SET client_connection_check_interval = 2000")
         stated = opened.datum
-        if country not in reference.held_countries(connection):
+        if country not in held.held_countries(connection):
             progress("loading the country", 0)
             reference.load_reference(connection, only=[country])
             if not dry_run:
                 connection.commit()  # a long load must not hold up those of other countries
         made_from = inputs(connection, opened, cleaning)
         if why_of(connection, country, survey_year, made_from) is None:
-            done = _standing(connection, country, survey_year)
+            done = standing(connection, country, survey_year)
             if dry_run:
                 done.dry_run = True
                 done.verdict = _verdict(connection, done, sql.Identifier("clean", "firm"), limits)
             return done
         progress("looking at the points", 0)
-        code_sets = reference.code_sets(connection)
+        code_sets = held.code_sets(connection)
         sample = firm_rows.coordinate_sample(table, mapping, country, datum=stated)
         if not coordinates.in_metres(stated) and mapping.spelling.form is None:
             datum_check.refuse_packed(path, sample)
@@ -158,7 +126,7 @@ def load_firms(
             table.notes.append(unsure)
         scan = firm_rows.scan(
             table, mapping, survey_year, code_sets, country,
-            names=lambda: reference.names_of_industries(connection),
+            names=lambda: held.names_of_industries(connection),
         )  # fmt: skip
         table.notes += [told for told in scan.notes if told not in table.notes]
         values = {
@@ -185,7 +153,7 @@ def load_firms(
         _name_parts(connection, opened.table)
         database.run_file(connection, RULES / "60_year.sql")
         progress("writing the year", 0)
-        partition = _build_partition(connection, country, survey_year)
+        partition = build_partition(connection, country, survey_year)
         report = LoadReport(
             file=table.name,
             survey_year=survey_year,
@@ -196,10 +164,10 @@ def load_firms(
             format=table.format,
             encoding=table.encoding,
             rows_read=rows_read,
-            rows_clean=_count(connection, sql.Identifier("clean", partition)),
-            rows_refused=_count(connection, sql.Identifier("incoming_refused")),
+            rows_clean=count_rows(connection, sql.Identifier("clean", partition)),
+            rows_refused=count_rows(connection, sql.Identifier("incoming_refused")),
         )
-        _summarise(connection, report, partition)
+        summarise(connection, report, partition)
         report.facts |= {
             "datum_shares_inside": shares,
             "datum_note": note,
@@ -213,7 +181,7 @@ def load_firms(
             connection.rollback()
             raise NothingLeft(
                 f"{path}: every one of its {rows_read} rows would be refused "
-                f"({_with_examples(report)}); {todo or remedies.remedy(report.reasons)}"
+                f"({with_examples(report)}); {todo or remedies.remedy(report.reasons)}"
                 f"is it layout {mapping.layout}, datum {datum}, country {country}?",
                 report,
             )
@@ -231,7 +199,7 @@ def load_firms(
         for file, sha256 in table.received():
             ledger.keep_file(settings, file, sha256)
         progress("swapping the year in", 0)
-        _publish(connection, report, partition, table, made_from)
+        publish(connection, report, partition, table, made_from)
         connection.commit()
     return report
 
@@ -264,59 +232,6 @@ def load_years(
                 f"{year}: {error}; loaded before it, and kept: {', '.join(done)}"
             ) from None
         done.append(str(year))
-
-
-class YearLock:
-    """Holds the year's row lock on a connection of its own, so that it outlives savepoints."""
-
-    def __init__(self, settings: Settings, country: str, survey_year: int) -> None:
-        self.key = (country, survey_year)
-        self.connection = database.connect(settings)
-
-    def __enter__(self) -> None:
-        country, survey_year = self.key
-        self.connection.execute(
-            "INSERT INTO ops.year_lock VALUES (%s, %s) ON CONFLICT DO NOTHING", self.key
-        )
-        self.connection.commit()
-        try:
-            self.connection.execute(
-                "SELECT 1 FROM ops.year_lock WHERE country = %s AND survey_year = %s "
-                "FOR UPDATE NOWAIT",
-                self.key,
-            )
-        except psycopg.errors.LockNotAvailable:
-            self.connection.close()
-            raise CoaggError(
-                f"another load of {country} {survey_year} is running: wait for it, or stop it"
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(psycopg.Error):  # a closed connection keeps its lock until the server sees it
-            self.connection.rollback()
-        self.connection.close()
-
-
-def _standing(connection: psycopg.Connection, country: str, survey_year: int) -> LoadReport:
-    """The report of the load that stands."""
-    row = connection.execute(
-        "SELECT file_name, layout, datum, classification, file_format, file_encoding, rows_read, "
-        "rows_clean, rows_refused, counts FROM ops.load WHERE country = %s AND survey_year = %s "
-        "AND superseded_at IS NULL",
-        (country, survey_year),
-    ).fetchone()
-    assert row is not None
-    name, layout, datum, classification, format_, encoding, read, clean, refused, counts = row
-    return LoadReport(
-        name, survey_year, country, layout, datum, classification, format_, encoding,
-        read, clean, refused, counts["reasons"], counts["flags"], counts["facts"], unchanged=True,
-    )  # fmt: skip
-
-
-def _with_examples(report: LoadReport) -> str:
-    """Reasons of refused rows with their numbers, each with an example."""
-    examples = report.facts["examples"]
-    return ", ".join(f"{n} {reason}: {examples[reason]}" for reason, n in report.reasons.items())
 
 
 def _verdict(
@@ -383,141 +298,3 @@ def _name_parts(connection: psycopg.Connection, table: readers.TableFile) -> Non
             "WHERE row_number > %(before)s AND row_number <= %(last)s",
             {"before": before, "name": part.name, "last": before + table.rows_of(part)},
         )
-
-
-def _build_partition(connection: psycopg.Connection, country: str, survey_year: int) -> str:
-    """Write the year to a new table with all its indices; nobody reads it yet."""
-    row = connection.execute("SELECT txid_current()").fetchone()
-    assert row is not None
-    name = f"firm_{country.lower()}_{survey_year}_{row[0]}"
-    table = sql.Identifier("clean", name)
-    columns = sql.SQL(", ").join(
-        sql.Identifier(label)
-        for (label,) in connection.execute(
-            "SELECT attname FROM pg_attribute WHERE attrelid = 'clean.firm'::regclass "
-            "AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
-        ).fetchall()
-    )
-    connection.execute(
-        sql.SQL("CREATE TABLE {} (LIKE clean.firm INCLUDING DEFAULTS INCLUDING GENERATED)").format(
-            table
-        )
-    )
-    connection.execute(
-        sql.SQL("INSERT INTO {} ({}) SELECT {} FROM cleaned_firm").format(table, columns, columns)
-    )
-    connection.execute(
-        sql.SQL(
-            "ALTER TABLE {table} ADD PRIMARY KEY (country, survey_year, row_number), "
-            "ADD CHECK (country = {country} AND survey_year = {year})"
-        ).format(table=table, country=sql.Literal(country), year=sql.Literal(survey_year))
-    )
-    for index in ("(prefecture_code, industry)", "(firm_id)", "USING gist (geom)"):
-        connection.execute(sql.SQL("CREATE INDEX ON {} ").format(table) + sql.SQL(index))
-    connection.execute(sql.SQL("ANALYZE {}").format(table))
-    return name
-
-
-def _publish(
-    connection: psycopg.Connection,
-    report: LoadReport,
-    partition: str,
-    table: readers.TableFile,
-    made_from: Fingerprint,
-) -> None:
-    """Swap partition, refused rows and ledger row, all in the caller's transaction."""
-    year = (report.country, report.survey_year)
-    # before the swap, whose lock nobody should wait for; readers see both at once
-    connection.execute(
-        "SELECT clean.place_in_areas(%s, %s, %s::regclass)", (*year, f"clean.{partition}")
-    )
-    try:
-        in_a_quiet_moment(
-            connection, "SELECT clean.publish_year(%s, %s, %s)", (*year, partition), "replaced",
-            QUIET_TRIES,
-        )  # fmt: skip
-    except holders.Held:  # one idle notebook does not stop a night
-        row = connection.execute(
-            "SELECT clean.publish_rows(%s, %s, %s)", (*year, partition)
-        ).fetchone()
-        assert row is not None
-        partition = row[0]
-    connection.execute("DELETE FROM clean.refused WHERE country = %s AND survey_year = %s", year)
-    connection.execute(
-        "INSERT INTO clean.refused SELECT %s, %s, row_number, reason, detail, received "
-        "FROM incoming_refused",
-        year,
-    )
-    connection.execute(
-        "INSERT INTO ops.load (country, survey_year, file_name, file_sha256, file_bytes, "
-        "file_format, file_encoding, layout, datum, classification, settings_sha256, inputs, "
-        "rows_read, rows_clean, rows_refused, counts, partition_name, code_version, gate, "
-        "accepted_reason) VALUES "
-        "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            *year, report.file, table.sha256, table.bytes, report.format, report.encoding,
-            report.layout, report.datum, report.classification, made_from.sha256,
-            Jsonb(made_from.as_json()), report.rows_read, report.rows_clean, report.rows_refused,
-            Jsonb({"reasons": report.reasons, "flags": report.flags, "facts": report.facts}),
-            partition, VERSION, Jsonb(report.verdict.as_json() if report.verdict else None),
-            report.accepted,
-        ),
-    )  # fmt: skip
-
-
-def in_a_quiet_moment(
-    connection: psycopg.Connection, statement: LiteralString, values: tuple[Any, ...], what: str,
-    tries: int = SWAP_TRIES,
-) -> None:  # fmt: skip
-    """Execute a statement that takes a year out of clean.firm, when nobody reads the table.
-
-    `what`: replaced or withdrawn, for the `Held` that names who read it all the time; `tries` of
-    half a second each.
-    """
-    holders.alone(
-        connection, lambda: connection.execute(statement, values), ["clean.firm"],
-        f"the year was not {what}", tries=tries, timeout_ms=SWAP_TIMEOUT_MS,
-    )  # fmt: skip
-
-
-def _summarise(connection: psycopg.Connection, report: LoadReport, partition: str) -> None:
-    year = sql.Identifier("clean", partition)
-    report.reasons = dict(
-        connection.execute(
-            "SELECT reason, count(*) FROM incoming_refused GROUP BY reason ORDER BY 2 DESC, 1"
-        ).fetchall()
-    )
-    report.facts["examples"] = dict(
-        connection.execute(
-            "SELECT DISTINCT ON (reason) reason, "
-            "format('row %s, %s', row_number, left(detail, 150)) "
-            "FROM incoming_refused ORDER BY reason, row_number"
-        ).fetchall()
-    )
-    report.flags = dict(
-        connection.execute(
-            sql.SQL(
-                "SELECT flag, count(*) FROM {}, unnest(flags) AS flag GROUP BY flag "
-                "ORDER BY 2 DESC, 1"
-            ).format(year)
-        ).fetchall()
-    )
-    row = connection.execute(
-        sql.SQL(
-            "SELECT count(DISTINCT (lon, lat)) FILTER (WHERE 'pile_up' = ANY(flags)), "
-            "count(DISTINCT (lon, lat)) FILTER (WHERE pile_up_size >= 50), "
-            "count(*) FILTER (WHERE pile_up_size >= 50), max(pile_up_size), "
-            "count(DISTINCT industry), "
-            "percentile_cont(0.5) WITHIN GROUP (ORDER BY distance_to_own_km) "
-            "FILTER (WHERE distance_to_own_km > 0) FROM {}"
-        ).format(year)
-    ).fetchone()
-    assert row is not None
-    names = ("pile_up_points", "points_of_50", "firms_on_points_of_50", "largest_pile_up")
-    report.facts |= dict(zip((*names, "industries", "median_km_outside_own"), row, strict=True))
-
-
-def _count(connection: psycopg.Connection, table: sql.Composable) -> int:
-    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
-    assert row is not None
-    return int(row[0])

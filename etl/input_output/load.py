@@ -27,7 +27,7 @@ from coagg.etl.input_output import grid as io_grid
 from coagg.etl.input_output import long as io_long
 from coagg.etl.input_output import sectors as io_sectors
 from coagg.etl.input_output.check import Table, check_table
-from coagg.etl.reference import load as reference
+from coagg.etl.reference import held
 from coagg.settings import Settings
 
 KIND = "input-output"
@@ -303,7 +303,7 @@ def _open_map(
     )
     industries = {
         known: {code for code in codes if len(code) == INDUSTRY_DIGITS}
-        for known, codes in reference.code_sets(connection).items()
+        for known, codes in held.code_sets(connection).items()
     }
     read = io_sectors.read_sector_map(path, classification, sectors, industries)
     data = csv_tables.read_bytes(path)

@@ -22,7 +22,7 @@ from coagg.etl.firms.inspect.place import Located, locate
 from coagg.etl.firms.inspect.report import Inspection, Stated
 from coagg.etl.firms.inspect.sample import Profile, header_is_data, open_any, profile
 from coagg.etl.firms.load import NothingLeft, load_firms
-from coagg.etl.reference import load as reference
+from coagg.etl.reference.held import code_sets as code_sets_of
 from coagg.settings import Settings
 
 Progress = Callable[[str, int], None]
@@ -71,7 +71,7 @@ class _Found:
         self.year, self.year_from = _survey_year(held, path, stated.survey_year)
         self.layout = _layout(table, stated, self.year)
         self.trial_year = self.year or _some_year(connection, self.layout)
-        code_sets, places = reference.code_sets(connection), evidence.place_codes(connection)
+        code_sets, places = code_sets_of(connection), evidence.place_codes(connection)
         names = evidence.country_names()
         self.values = {
             header: evidence.values_of(held.sample, header, code_sets, places, names)

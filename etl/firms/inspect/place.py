@@ -11,7 +11,7 @@ from coagg.etl import coordinates
 from coagg.etl.firms import crs_proposal, datum_check, layouts, systems
 from coagg.etl.firms.inspect.evidence import Values, mapping_of
 from coagg.etl.firms.inspect.sample import SampledRows
-from coagg.etl.reference import load as reference
+from coagg.etl.reference import held
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def _tried(
 
 def _loaded(connection: psycopg.Connection) -> list[str]:
     """Countries that the data base holds: points are held against their areas."""
-    held = reference.held_countries(connection)
-    return [code for code in systems.countries() if code in held]
+    loaded = held.held_countries(connection)
+    return [code for code in systems.countries() if code in loaded]
 
 
 def _country(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from coagg.etl.firms.inspect.columns import Column
 from coagg.etl.firms.inspect.place import Located
-from coagg.etl.firms.load import LoadReport
+from coagg.etl.firms.load_report import LoadReport
 
 
 @dataclass(frozen=True)

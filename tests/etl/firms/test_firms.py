@@ -12,6 +12,7 @@ from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
 from coagg.etl.firms import load as firms
 from coagg.etl.firms.load import CleaningSettings, load_firms
+from coagg.etl.firms.year import YearLock, in_a_quiet_moment
 
 HEADER = "firm_id,firm_name,place_code,industry_code,output,employment,lon,lat\n"
 FINE = "000001{n:03d},firm {n},5101,3610,100,10,104.0{n:03d}1,30.6{n:03d}1\n"
@@ -159,7 +160,7 @@ def test_other_cleaning_settings_are_another_load(db_settings, tmp_path):
 
 def test_two_loads_of_one_year_do_not_meet(db_settings, tmp_path):
     file = survey(tmp_path / "a.csv")
-    with firms.YearLock(db_settings, "CN", 2013):
+    with YearLock(db_settings, "CN", 2013):
         with pytest.raises(CoaggError, match="another load of CN 2013 is running"):
             load(db_settings, file)
         assert load(db_settings, file, 2012).rows_clean == 20
@@ -221,7 +222,7 @@ def test_a_withdrawal_is_held_up_by_a_reader_who_is_named(db_settings, tmp_path,
             database.connect(db_settings) as other,
             pytest.raises(CoaggError, match="the year was not withdrawn") as refused,
         ):
-            firms.in_a_quiet_moment(
+            in_a_quiet_moment(
                 other, "SELECT clean.withdraw_year(%s, %s)", ("CN", 2013), "withdrawn", 2
             )
         assert f"process {connection.info.backend_pid} of" in str(refused.value)

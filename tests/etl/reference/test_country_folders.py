@@ -128,7 +128,7 @@ def test_a_mexican_register_loads_from_a_folder_alone(mexico, db_settings):
 
 
 def test_a_second_country_leaves_the_loads_of_the_first(mexico, db_settings):
-    from coagg.etl.reference.load import cleaning_inputs
+    from coagg.etl.reference.held import cleaning_inputs
 
     with database.connect(db_settings) as connection:
         before = cleaning_inputs(connection, countries.COUNTRY, 2013)

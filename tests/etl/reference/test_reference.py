@@ -12,7 +12,8 @@ import pytest
 from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl.reference import agglomerations, boundaries, classifications, countries
-from coagg.etl.reference.load import cleaning_inputs, code_sets, load_reference
+from coagg.etl.reference.held import cleaning_inputs, code_sets
+from coagg.etl.reference.load import load_reference
 from coagg.settings import Settings
 
 
