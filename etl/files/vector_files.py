@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -55,6 +56,18 @@ class _Layer(NamedTuple):
     shape: str | None
     crs: str | None
     rows: int
+
+
+@contextmanager
+def _nothing_made_up(path: Path) -> Iterator[None]:
+    """Refuse a number that GDAL cannot read: with a warning alone it takes what it can, or 0."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield
+    for one in said:
+        told = " ".join(str(one.message).split())
+        if "parsed incompletely" in told:
+            raise CoaggError(f"{path}: {told[:200].rstrip('.')}; mend the value, or fetch it again")
 
 
 class VectorFile(TypedFile):
@@ -228,7 +241,7 @@ class VectorFile(TypedFile):
         detector.feed("\n".join(self._layer.fields).encode("latin-1", "replace") + b"\n")
         with closing(self._batches(10_000, self._layer.fields, False)) as batches:  # type: ignore[type-var]
             while True:
-                with self.library():
+                with self.library(), _nothing_made_up(self.path):
                     batch = next(batches, None)
                     if batch is None:
                         break
@@ -248,7 +261,7 @@ class VectorFile(TypedFile):
         first_row, size = 1, 0
         with closing(self._batches(rows, fields, shape)) as batches:  # type: ignore[type-var]
             while True:
-                with self.library():
+                with self.library(), _nothing_made_up(self.path):
                     batch = next(batches, None)
                     if batch is None:
                         break

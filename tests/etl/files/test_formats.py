@@ -333,6 +333,22 @@ def test_mutated_files_of_every_format_end_in_one_line_or_a_full_account(tmp_pat
     assert min(read, refused) > 400
 
 
+@pytest.mark.parametrize("value", [b"2x00.5", b"x000.5", b"firm 1"])
+def test_a_number_that_a_dbf_cannot_hold_is_not_taken_for_nought(tmp_path, value):
+    frame = geopandas.GeoDataFrame(
+        {"output": [1000.5, 2000.5]}, crs="EPSG:4326",
+        geometry=geopandas.points_from_xy([104.0, 104.1], [30.7, 30.7]),
+    )  # fmt: skip
+    path = tmp_path / "firms.shp"
+    frame.to_file(path)
+    assert [row["output"] for row in rows(open_table(path))] == ["1000.5", "2000.5"]
+    dbf = path.with_suffix(".dbf")
+    dbf.write_bytes(dbf.read_bytes().replace(b"2000.5", value))
+    told = said(path)
+    assert f"Value '{value.decode()}" in told
+    assert "of field firms.output parsed incompletely" in told
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_mutated_files(tmp_path):
     found = mutations.run(tmp_path, 100_000, seed=2)
