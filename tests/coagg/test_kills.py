@@ -67,7 +67,7 @@ def coagg(settings, *words):
 def load(settings, survey):
     return coagg(
         settings, "load", "firms", survey, "--survey-year", "2013", "--layout", "demo",
-        "--datum", "wgs84",
+        "--datum", "wgs84", "--accept", "industries of no classification, made for this test",
     )  # fmt: skip
 
 

@@ -111,6 +111,7 @@ def test_json_of_loads_and_matches(say_json, tmp_path):
     matched = say_json("match", "firms")
     assert (matched["rows"], matched["firms"]) == (8, 4)
     assert sum(stage["links"] for stage in matched["stages"]) == 4
+    assert "ES" in " ".join(say_json("load", "reference")["done"])  # every country with a folder
     assert say_json("load", "reference") == {"done": []}
     steps = say_json("rebuild", "--dry-run")["steps"]
     assert steps[0]["step"] == "match firms"

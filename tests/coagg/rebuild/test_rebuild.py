@@ -43,7 +43,7 @@ def test_rows_add_up_and_planted_things_are_found(world):
     lines = [len(pd.read_csv(truth / "firms.csv"))]
     lines += [sum(1 for _ in file.open()) - 1 for file in (out / "economy").glob("uk_*.csv")]
     assert read == clean == sum(lines)
-    found = find(settings, truth, measured, [])
+    found = find(settings, truth, measured, [], "CN")
     dirt = found.dirt.set_index("kind")
     # a code may mean several prefectures: a firm that strayed into another of them is not seen
     assert (dirt.found / dirt.planted).min() > 0.97
