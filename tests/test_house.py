@@ -21,7 +21,7 @@ ROOMS = ("etl", "analysis", "coagg")
 # what a stranger asks -> the file that must be named in answer
 QUESTIONS = {
     "a datum converted": "etl/coordinates.py",
-    "a year swapped in": "etl/firms/load.py",
+    "a year swapped in": "etl/firms/year.py",
     "the name of a firm normalised": "etl/matching/names.py",
     "a cell's firms read": "analysis/cells/read.py",
     "the transport problem solved": "analysis/coagglomeration/network_simplex.py",

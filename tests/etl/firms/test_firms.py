@@ -10,7 +10,6 @@ import pytest
 from coagg import database
 from coagg.errors import CoaggError
 from coagg.etl import coordinates, ledger
-from coagg.etl.firms import load as firms
 from coagg.etl.firms.load import CleaningSettings, load_firms
 from coagg.etl.firms.year import YearLock, in_a_quiet_moment
 
@@ -191,7 +190,7 @@ def test_readers_see_the_old_year_or_the_new_one(db_settings, tmp_path):
 
 
 def test_an_open_transaction_does_not_stop_a_load(db_settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(firms, "QUIET_TRIES", 2)
+    monkeypatch.setattr("coagg.etl.firms.year.QUIET_TRIES", 2)
     count = "SELECT count(*), count(geom), max(row_number) FROM clean.firm"
     load(db_settings, survey(tmp_path / "a.csv", 20))
     with database.snapshot(db_settings) as idle:  # its lock stays until the end

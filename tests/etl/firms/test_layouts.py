@@ -6,6 +6,7 @@ import pytest
 
 from coagg.errors import CoaggError
 from coagg.etl.firms import layouts
+from coagg.etl.firms.headers import normalised
 from coagg.etl.firms.layouts import detect_layout, load_layout
 
 SAMPLE = ["Longitude", "Latitude", "city", "SIC2", "SIC3"]
@@ -32,7 +33,7 @@ def test_shipped_layouts_are_sound():
             for column in layouts.REQUIRED:
                 assert layout.alternatives(column, year.heading)
             for column in layouts.COLUMNS:
-                forms = [*map(layouts.normalised, layout.alternatives(column, year.heading))]
+                forms = [*map(normalised, layout.alternatives(column, year.heading))]
                 assert len(forms) == len(set(forms)), (name, column, year)
 
 
