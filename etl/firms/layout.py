@@ -37,6 +37,7 @@ COLUMNS = (
     "country",
 )
 # Thousand yuan in one unit of output.
+HELPING = ("crs", "hemisphere", "country", "survey_year", "industry_division")
 OUTPUT_UNITS = {
     "cny": 0.001,
     "thousand_cny": 1.0,
@@ -186,16 +187,18 @@ class Layout:
     def not_found(self, headers: Sequence[str], survey_year: int) -> dict[str, str | None]:
         """Columns it names for the year that the file lacks, each with the header most like it.
 
-        Only headers that are no column of ours count as like.
+        Only headers that are no column of ours count as like. Columns that help to read others, and
+        are kept nowhere, are left out where nothing is like them.
         """
         heading = self.heading(survey_year) or ""
         columns, _ = self._find(headers, heading)
         unused = [header for header in headers if header not in columns.values()]
-        return {
+        lacking = {
             column: nearest_header([column, *wanted], unused, LIKE)
             for column, header in columns.items()
             if header is None and (wanted := self.alternatives(column, heading))
         }
+        return {name: near for name, near in lacking.items() if near or name not in HELPING}
 
     def _find(self, headers: Sequence[str], heading: str) -> tuple[dict[str, str | None], set[str]]:
         by_form: dict[str, str] = {}

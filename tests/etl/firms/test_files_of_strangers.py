@@ -151,6 +151,14 @@ def test_optional_columns_that_are_not_found_are_told_with_what_may_be_meant(db_
     assert ask(db_settings, kept) == [("output",)]
 
 
+def test_columns_that_help_to_read_others_are_not_missed_unless_something_is_like_them():
+    headers = ["firm_id", "lon", "lat", "industry_code"]
+    lacking = load_layout("demo").not_found(headers, 2004)
+    assert "output" in lacking
+    assert not {"crs", "hemisphere", "country", "survey_year", "industry_division"} & set(lacking)
+    assert load_layout("demo").not_found([*headers, "countri"], 2004)["country"] == "countri"
+
+
 def test_the_answer_tells_columns_that_are_not_found():
     layout = load_layout(STRANGERS / "layout_typo.csv")
     headers = ["firm_id", "industry_code", "lon", "lat", "sum_of_assets"]
