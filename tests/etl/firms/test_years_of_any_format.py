@@ -9,6 +9,8 @@ import pytest
 from support import dresses
 
 from coagg import database
+from coagg.analysis.coagglomeration import IndexSettings
+from coagg.analysis.measurement.index import IndexRequest, measure
 from coagg.errors import CoaggError
 from coagg.etl.firms.load import LoadReport, load_firms, load_years
 
@@ -60,6 +62,38 @@ def test_each_format_gives_the_same_points(db_settings, tmp_path, name):
     report = load(db_settings, file, layout=str(layout))
     assert (report.rows_read, report.rows_clean) == (60, 60)
     same_points(db_settings)
+
+
+def index(settings) -> list:
+    """The index of the one agglomeration that the firms are in, by the pair of industries."""
+    measure(settings, IndexRequest(2013, IndexSettings(draws=200, seed=1, method="exact")))
+    return ask(
+        settings,
+        "SELECT from_industry, to_industry, index FROM coagglomeration.pair_index "
+        "WHERE country = 'CN' AND survey_year = 2013 AND agglomeration_code = 'CY' ORDER BY 1, 2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "unit"),
+    [
+        ("files_semicolon_decimal_comma.csv", 0.0), ("files_points.gpkg", 0.0),
+        ("files_points_geo.parquet", 0.0), ("files_wkt.csv", 0.0), ("files_records.json", 0.0),
+        ("files_microdegrees.csv", 0.0), ("files_lost_sign.csv", 0.0),
+        # seconds of an arc with two decimals: 0.3 m, which may turn a draw that was a tie nearly
+        ("files_dms.csv", 2 / 200),
+    ],
+)  # fmt: skip
+def test_whatever_the_dress_the_index_is_the_same(db_settings, file, unit):
+    load(db_settings, PLAIN)
+    expected = index(db_settings)
+    assert len(expected) > 40
+    assert len({value for *_, value in expected}) > 20
+    load(db_settings, STRANGERS / file)
+    found = index(db_settings)
+    assert [row[:2] for row in found] == [row[:2] for row in expected]
+    off = np.abs(np.subtract([row[2] for row in found], [row[2] for row in expected]))
+    assert off.max() <= unit + 1e-12
 
 
 @pytest.mark.parametrize(
