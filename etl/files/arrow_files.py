@@ -68,6 +68,13 @@ class ColumnFile(TypedFile):
         """Columns of the file and the number of its rows."""
         raise NotImplementedError
 
+    def _each_once(self, schema: pa.Schema) -> pa.Schema:
+        """The schema; its columns are read by their names. Raises CoaggError for one twice."""
+        if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+            told = " ".join(", ".join(map(repr, twice)).split())[:200]
+            raise CoaggError(f"{self.path}: several columns are named {told}; rename all but one")
+        return schema
+
     def _batches(self, rows: int, names: list[str]) -> Iterator[pa.RecordBatch]:
         """The columns of these names, in batches of about `rows` rows."""
         raise NotImplementedError
@@ -131,7 +138,7 @@ class ParquetFile(ColumnFile):
             pass  # says what is wrong in most cases
         confined.check_footer(self.data)
         with pyarrow.parquet.ParquetFile(self.data) as file:
-            return file.schema_arrow, file.metadata.num_rows
+            return self._each_once(file.schema_arrow), file.metadata.num_rows
 
     def _batches(self, rows: int, names: list[str]) -> Iterator[pa.RecordBatch]:
         # a geometry of two numbers names nothing that is long
@@ -150,7 +157,7 @@ class ArrowFile(ColumnFile):
         rows = 0
         with pa.OSFile(str(self.data)) as raw:
             reader = pa.ipc.open_file(raw)
-            schema = reader.schema
+            schema = self._each_once(reader.schema)
         repeats.check_arrow(self.data)
         for batch in self._batches(1, schema.names[:1]):
             rows += batch.num_rows

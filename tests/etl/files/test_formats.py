@@ -10,6 +10,8 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
 import pyreadstat
 import pytest
 import shapely
@@ -331,6 +333,14 @@ def test_mutated_files_of_every_format_end_in_one_line_or_a_full_account(tmp_pat
     assert sum(map(sum, found.values())) == 2_000
     read, refused = np.array(list(found.values())).sum(axis=0)
     assert min(read, refused) > 400
+
+
+@pytest.mark.parametrize("write", [pyarrow.feather.write_feather, pyarrow.parquet.write_table])
+def test_a_name_twice_in_a_file_of_columns_is_one_line(tmp_path, write):
+    table = pa.table([["1"], ["2"], ["3"]], names=["output", "lon", "output"])
+    write(table, tmp_path / "twice")
+    told = said(tmp_path / "twice")
+    assert "several columns are named 'output'; rename all but one" in told
 
 
 @pytest.mark.parametrize("value", [b"2x00.5", b"x000.5", b"firm 1"])
