@@ -68,11 +68,6 @@ def numbers(text: pa.Array, *, keep_nan: bool = False) -> Numbers:
     return Numbers(parsed.to_numpy(zero_copy_only=False), unreadable)
 
 
-def has_decimal_comma(text: pa.Array) -> pa.Array:
-    """Where text is a coordinate in degrees with a decimal comma."""
-    return pc.match_substring_regex(half_width(text), r"^[+-]?[0-9]{1,3},[0-9]+$")
-
-
 def with_points(text: pa.Array, *, thousands: bool) -> pa.Array:
     """Numbers of a file with decimal commas as others have them; other text as it is.
 

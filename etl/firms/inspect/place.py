@@ -44,10 +44,11 @@ def locate(
     said: layouts.Mapping | None,
 ) -> Located:
     """Where the sampled points fall. `country` and `datum` are stated, `said` is by a layout."""
-    tried = _tried(connection, sample, values, columns, survey_year, country, datum)
+    among = [country] if country else _loaded(connection)
+    tried = _tried(connection, sample, values, columns, survey_year, among, datum)
     known_from = "stated"
     if country is None:
-        country, known_from = _country(tried, said, _loaded(connection))
+        country, known_from = _country(tried, said, among)
     return Located(tried, country, known_from, datum or _datum(tried, country, said))
 
 
@@ -57,7 +58,7 @@ def _tried(
     values: Mapping[str, Values],
     columns: Mapping[str, str],
     survey_year: int,
-    country: str | None,
+    among: Sequence[str],
     datum: str | None,
 ) -> list[systems.Fit]:
     if not {"lon", "lat"} <= columns.keys():
@@ -70,7 +71,7 @@ def _tried(
     metres = shares["metres"] > shares["degrees"] and lon != lat
     mapping = mapping_of({name: columns.get(name) for name in ("lon", "lat", "place_code")})
     found: list[systems.Fit] = []
-    for one in [country] if country else _loaded(connection):
+    for one in among:
         datums: Sequence[str] = systems.degree_datums(one)
         if metres and not datum:
             datums = crs_proposal.fitting(sample, mapping, one)
